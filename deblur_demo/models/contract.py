@@ -1,0 +1,107 @@
+"""The contract of every network: a window of frames goes in, one estimate a step comes out.
+
+A multi-temporal network yields one step per iteration, a two-stage network one per stage, a
+one-stage network a single one. So one loop, one scrubber and one table serve all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Estimate(NamedTuple):
+    """What a network hands back after one step.
+
+    Attributes:
+        image: the restored centre frame, (B, 3, H, W), fp32, nominally [0, 1] but unclamped.
+        state: recurrent features for the next step, each (B, C, H / stride, W / stride).
+    """
+
+    image: Tensor
+    state: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the runtime must know of a network to run it on any picture.
+
+    Attributes:
+        halo: context in pixels that a tile needs on each side so that its inside is right.
+        align: sides and tile origins are multiples of this.
+        exact: whether tiles with this halo equal the whole picture up to rounding.
+        frames: frames in a window, 1 or 3.
+        steps: steps of a run when nobody says otherwise.
+        max_steps: most steps that make sense; equal to ``steps`` where they are stages.
+        state_strides: down-sampling of each recurrent feature, in the order of ``Estimate.state``.
+        minimum: shortest side that the network takes.
+    """
+
+    halo: int
+    align: int = 1
+    exact: bool = True
+    frames: int = 1
+    steps: int = 1
+    max_steps: int = 1
+    state_strides: tuple[int, ...] = ()
+    minimum: int = 1
+
+    @property
+    def iterative(self) -> bool:
+        """Whether the number of steps is the user's choice."""
+        return self.max_steps > self.steps
+
+
+class Restorer(nn.Module):
+    """Base class of all networks.
+
+    A subclass keeps its frozen settings in ``self.settings``, states its ``traits`` and
+    implements ``forward``. Weights may be in any floating type: ``forward`` takes fp32 images,
+    computes in the type of its weights and adds its residual in fp32, because bf16 resolves
+    only 8 bits.
+    """
+
+    settings: object
+    traits: Traits
+
+    def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
+        """Run one step.
+
+        Args:
+            window: blurred frames, (B, N, 3, H, W), RGB in [0, 1], fp32; N is ``traits.frames``,
+                H and W are multiples of ``traits.align`` and at least ``traits.minimum``.
+            previous: estimate of the step before, (B, 3, H, W), fp32; at the first step the
+                blurred centre frame itself.
+            state: recurrent features of the step before; () at the first step.
+        """
+        raise NotImplementedError
+
+    def run(self, window: Tensor, steps: int | None = None) -> Iterator[Estimate]:
+        """Yield ``steps`` estimates of a whole window held in memory (shapes as ``forward``)."""
+        estimate = Estimate(centre_frame(window))
+        for _ in range(self.traits.steps if steps is None else steps):
+            estimate = self(window, *estimate)
+            yield estimate
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights, hence of the features."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def parameter_count(self) -> int:
+        """Trained parameters."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+def centre_frame(window: Tensor) -> Tensor:
+    """The frame to restore: (B, N, 3, H, W) -> (B, 3, H, W)."""
+    return window[:, window.shape[1] // 2]

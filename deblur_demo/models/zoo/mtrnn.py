@@ -1,0 +1,130 @@
+"""MT-RNN, the multi-temporal recurrent network (Park 2020, section 4.2 and figure 3).
+
+One encoder-decoder with three scales is applied again and again. Each iteration sees the
+blurred image, the previous estimate and the decoder's features of the previous iteration.
+
+``mtrnn`` is the paper's network. ``mtrnn-lite`` is the same network behind a pixel-unshuffle
+by 2: it works on half the sides, at a quarter of the arithmetic, for machines without a GPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from deblur_demo.models.blocks import ResidualBlock, he_normal_
+from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
+from deblur_demo.models.registry import Variant
+
+SLOPE = 0.1  # of every LeakyReLU
+
+
+@dataclass(frozen=True)
+class MTRNNSettings:
+    """Settings of an MT-RNN.
+
+    Attributes:
+        unshuffle: the network sees the image folded by this factor (1: the paper's).
+        mean: subtracted from the input, RGB in [0, 1]; the zero padding then is the mean colour.
+        clamp: whether the estimate is clamped to [0, 1] before the next iteration sees it. Keeps
+            training from scratch stable; the authors' own weights were trained without.
+    """
+
+    unshuffle: int = 1
+    mean: tuple[float, float, float] = (0.4488, 0.4371, 0.4040)
+    clamp: bool = True
+
+
+class MTRNN(Restorer):
+    """Recurrent encoder-decoder with widths 32, 64, 128 (see the module's docstring).
+
+    Source: Park 2020, section 4.2; concatenation orders as in the authors' release.
+    """
+
+    def __init__(self, settings: MTRNNSettings):
+        super().__init__()
+        self.settings = settings
+        # Radius of one pass is 94 px for the paper's net; folding the image multiplies it.
+        self.traits = Traits(
+            halo=96 * settings.unshuffle,
+            align=4 * settings.unshuffle,
+            steps=6,
+            max_steps=10,
+            state_strides=(2 * settings.unshuffle, 4 * settings.unshuffle),
+        )
+        folded = settings.unshuffle**2
+
+        self.stem = nn.Conv2d(6 * folded, 32, 3, padding=1)
+        self.encoder1 = _blocks(32)
+        self.down1 = nn.Conv2d(32, 64, 3, stride=2, padding=1)
+        self.recur1 = nn.Conv2d(64 + 64, 64, 1)
+        self.encoder2 = _blocks(64)
+        self.down2 = nn.Conv2d(64, 128, 3, stride=2, padding=1)
+        self.recur2 = nn.Conv2d(128 + 128, 128, 1)
+        self.encoder3 = _blocks(128)
+
+        self.decoder3 = _blocks(128)
+        self.up2 = nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1)
+        self.skip2 = nn.Conv2d(64 + 64, 64, 1)
+        self.decoder2 = _blocks(64)
+        self.up1 = nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1)
+        self.skip1 = nn.Conv2d(32 + 32, 32, 1)
+        self.decoder1 = _blocks(32)
+        self.head = nn.Conv2d(32, 3 * folded, 3, padding=1)
+
+        self.register_buffer("mean", torch.tensor(settings.mean).view(1, 3, 1, 1), persistent=False)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """He-normal, with residual branches and the head starting small.
+
+        The estimate and the features feed on themselves, so a full-sized start diverges.
+        """
+        he_normal_(self, SLOPE)
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                module.conv2.weight.mul_(0.1)
+        self.head.weight.mul_(0.01)
+
+    def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
+        blurred = centre_frame(window)  # (B, 3, H, W)
+        if self.settings.clamp:
+            previous = previous.clamp(0, 1)
+        x = torch.cat((blurred - self.mean, previous - self.mean), dim=1)  # (B, 6, H, W)
+        x = F.pixel_unshuffle(x, self.settings.unshuffle).to(self.dtype)  # (B, 6u², H/u, W/u)
+        x = x.contiguous(memory_format=torch.channels_last)
+
+        skip1 = self.encoder1(self.stem(x))  # (B, 32, H/u, W/u)
+        f1 = F.leaky_relu(self.down1(skip1), SLOPE)  # (B, 64, H/2u, W/2u)
+        # No recurrent feature exists before the first iteration: the encoder's stands in for it.
+        recurrent1, recurrent2 = state or (f1, None)
+        skip2 = self.encoder2(self.recur1(torch.cat((f1, recurrent1), dim=1)))
+        f2 = F.leaky_relu(self.down2(skip2), SLOPE)  # (B, 128, H/4u, W/4u)
+        recurrent2 = f2 if recurrent2 is None else recurrent2
+        x = self.encoder3(self.recur2(torch.cat((f2, recurrent2), dim=1)))
+
+        recurrent2 = self.decoder3(x)  # (B, 128, H/4u, W/4u)
+        x = F.leaky_relu(self.up2(recurrent2), SLOPE)  # (B, 64, H/2u, W/2u)
+        recurrent1 = self.decoder2(self.skip2(torch.cat((x, skip2), dim=1)))
+        x = F.leaky_relu(self.up1(recurrent1), SLOPE)  # (B, 32, H/u, W/u)
+        x = self.decoder1(self.skip1(torch.cat((x, skip1), dim=1)))
+        residual = F.pixel_shuffle(self.head(x), self.settings.unshuffle)  # (B, 3, H, W)
+        return Estimate(blurred + residual.float(), (recurrent1, recurrent2))
+
+
+def _blocks(channels: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels, nn.LeakyReLU(SLOPE, inplace=True)) for _ in range(3)))
+
+
+_PAPER = "Park et al., Multi-Temporal Recurrent Neural Networks for Progressive Non-Uniform Single Image Deblurring, ECCV 2020"
+
+VARIANTS = {
+    "mtrnn": Variant(MTRNN, MTRNNSettings(), paper=_PAPER, trained_for="motion"),
+    "mtrnn-lite": Variant(
+        MTRNN, MTRNNSettings(unshuffle=2, mean=(0.45, 0.45, 0.45)), paper=_PAPER, trained_for="motion"
+    ),
+}

@@ -1,0 +1,118 @@
+"""Every knob of the product, once: its type, range, default and help.
+
+The command line's flags, the page's sliders and the API's checks are all made from these
+objects, so a bound is written in one place. A limit that an owner of a server may want to
+change can be overridden by an environment variable, ``DEBLUR_<NAME>``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+
+from deblur_demo.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One knob.
+
+    Attributes:
+        name: identifier, ``snake_case``; the flag is the same with dashes.
+        default: the value when nobody says otherwise.
+        help: one line for ``--help`` and for the page.
+        low, high: inclusive bounds of a number, None where there is none.
+        words: words accepted beside (or, without ``low``, instead of) numbers.
+        kind: ``int`` or ``float`` for a number, ``str`` for a choice among ``words``.
+    """
+
+    name: str
+    default: int | float | str
+    help: str
+    low: float | None = None
+    high: float | None = None
+    words: tuple[str, ...] = ()
+    kind: type = int
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def accepted(self) -> str:
+        """The accepted values in words, for help texts and errors."""
+        words = " or ".join(self.words)
+        if self.kind is str:
+            return words
+        noun = "a whole number" if self.kind is int else "a number"
+        span = f"from {self.low:g}" + (f" to {self.high:g}" if self.high is not None else "")
+        return f"{noun} {span}" + (f", or {words}" if words else "")
+
+    def parse(self, raw: object) -> int | float | str:
+        """Check one value, as typed or as it came over the API.
+
+        Raises:
+            SettingError: not a number of this kind, out of range, or not one of the words.
+        """
+        text = str(raw).strip()
+        if text in self.words:
+            return text
+        if self.kind is not str and not isinstance(raw, bool):
+            try:
+                number = float(text)
+            except ValueError:
+                number = None
+            whole = self.kind is float or (number is not None and number.is_integer())
+            if number is not None and whole and self._within(number):
+                return self.kind(number)
+        shown = text if len(text) <= 40 else text[:37] + "..."
+        raise SettingError(
+            f"{self.name.replace('_', ' ')} is {shown!r}", self.accepted, f"Change {self.flag} or its control"
+        )
+
+    def _within(self, number: float) -> bool:
+        # Comparisons with NaN are false, so NaN never passes.
+        return number >= self.low and (self.high is None or number <= self.high)
+
+    def current(self) -> int | float | str:
+        """The value in force: the environment's, if set, else the default."""
+        return self.parse(os.environ.get(f"DEBLUR_{self.name.upper()}", self.default))
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Add this knob as a flag whose value is checked while the line is parsed."""
+
+        def checked(raw: str) -> int | float | str:
+            try:
+                return self.parse(raw)
+            except SettingError as error:
+                raise argparse.ArgumentTypeError(str(error)) from error
+
+        parser.add_argument(
+            self.flag,
+            type=checked,
+            default=self.current(),
+            metavar="|".join((*self.words, *(["N"] if self.kind is not str else []))),
+            help=f"{self.help} ({self.accepted}; default {self.current()})",
+        )
+
+
+ITERATIONS = Setting("iterations", 6, "how often a multi-temporal model is applied", low=1, high=10, words=("auto",))
+DEVICE = Setting("device", "auto", "where to compute", words=("auto", "cpu", "cuda", "mps"), kind=str)
+PRECISION = Setting(
+    "precision", "auto", "number format of weights and features", words=("auto", "fp32", "bf16", "fp16"), kind=str
+)
+TILE = Setting(
+    "tile",
+    "auto",
+    "side of a tile in output pixels, its halo comes on top; 0: the whole image at once",
+    low=0,
+    high=16384,
+    words=("auto",),
+)
+
+MAX_MEGAPIXELS = Setting("max_megapixels", 60, "largest picture, before decoding", low=1, kind=float)
+MAX_UPLOAD_MB = Setting("max_upload_mb", 200, "largest upload in MB", low=1)
+MAX_FILES = Setting("max_files", 20, "most files in one job", low=1)
+QUEUE_LENGTH = Setting("queue_length", 20, "most jobs waiting", low=1)
+CACHE_HOURS = Setting("cache_hours", 1, "hours until temporary files are deleted", low=0.1, kind=float)
