@@ -6,9 +6,11 @@ one-stage network a single one. So one loop, one scrubber and one table serve al
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import chain
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +70,15 @@ class Restorer(nn.Module):
     settings: object
     traits: Traits
 
+    # What the multi-temporal conversion (zoo/multitemporal.py) asks of a one-stage, one-frame
+    # network that reads its window as ``window.flatten(1, 2)``:
+    # - attribute paths of the convolutions that see the frame; without any it is not converted;
+    # - its output when the last layer is silent: None for the frame itself, else this level;
+    # - settings that the conversion changes.
+    first_convolutions: ClassVar[tuple[str, ...]] = ()
+    silent_output: ClassVar[float | None] = None
+    converted_settings: ClassVar[Mapping[str, object]] = MappingProxyType({})
+
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         """Run one step.
 
@@ -90,11 +101,16 @@ class Restorer(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights, hence of the features."""
-        return next(self.parameters()).dtype
+        return self._anchor.dtype
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        return self._anchor.device
+
+    @property
+    def _anchor(self) -> Tensor:
+        # A filter without parameters keeps a buffer, which ``to`` moves along.
+        return next(chain(self.parameters(), self.buffers()))
 
     @property
     def parameter_count(self) -> int:
