@@ -72,10 +72,10 @@ class Restorer(nn.Module):
 
     # What the multi-temporal conversion (zoo/multitemporal.py) asks of a one-stage, one-frame
     # network that reads its window as ``window.flatten(1, 2)``:
-    # - attribute paths of the convolutions that see the frame; without any it is not converted;
+    # - attribute paths of the convolutions that see the frame and must see two instead; None: not converted;
     # - its output when the last layer is silent: None for the frame itself, else this level;
     # - settings that the conversion changes.
-    first_convolutions: ClassVar[tuple[str, ...]] = ()
+    first_convolutions: ClassVar[tuple[str, ...] | None] = None
     silent_output: ClassVar[float | None] = None
     converted_settings: ClassVar[Mapping[str, object]] = MappingProxyType({})
 

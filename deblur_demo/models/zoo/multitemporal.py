@@ -60,10 +60,9 @@ class MultiTemporal(Restorer):
 
 @torch.no_grad()
 def _widen(convolution: nn.Conv2d) -> None:
-    """Let a convolution see 6 channels, unless it does already."""
-    if convolution.in_channels != 6:
-        convolution.in_channels = 6
-        convolution.weight = nn.Parameter(torch.cat((convolution.weight,) * 2, dim=1) / 2)
+    """Let a convolution see two frames instead of one."""
+    convolution.in_channels *= 2
+    convolution.weight = nn.Parameter(torch.cat((convolution.weight,) * 2, dim=1) / 2)
 
 
 def _convertible() -> Iterator[tuple[str, Variant]]:
@@ -74,7 +73,7 @@ def _convertible() -> Iterator[tuple[str, Variant]]:
         if module_name != __name__:
             for name, variant in importlib.import_module(module_name).VARIANTS.items():
                 one_frame = getattr(variant.settings, "frames", 1) == 1
-                if one_frame and getattr(variant.make, "first_convolutions", ()):
+                if one_frame and getattr(variant.make, "first_convolutions", None) is not None:
                     yield name, variant
 
 

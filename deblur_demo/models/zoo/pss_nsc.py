@@ -51,7 +51,7 @@ class PSSNSC(Restorer):
     although the table's caption denies them; so the conversion turns them on.
     """
 
-    first_convolutions = ("scales.0.stem",)
+    first_convolutions = ()  # at a single scale its stem sees two frames as it is
     converted_settings = {"scales": 1, "recurrent": True}
 
     def __init__(self, settings: PSSNSCSettings):
