@@ -74,13 +74,19 @@ class PSSNSC(Restorer):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """He-normal, with residual branches and output convolutions starting small."""
+        """He-normal, with residual branches and output convolutions starting small.
+
+        So neither the long chain of units nor the features that recur grow out of bounds.
+        """
         he_normal_(self)
+        if self.settings.recurrent:
+            for merge in self.merges:
+                merge.weight.mul_(0.5**0.5)  # no rectifier follows
         for module in self.modules():
             if isinstance(module, ResidualBlock):
                 module.conv2.weight.mul_(0.1)
             elif isinstance(module, _Scale):
-                module.head.weight.mul_(0.1)
+                module.head.weight.mul_(0.01)
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         images, state = self._images(window, state)
