@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from deblur_demo.errors import CheckpointError, SettingError
 from deblur_demo.models import registry
@@ -150,8 +150,7 @@ def read_tensors(weights: Path) -> dict[str, torch.Tensor]:
         CheckpointError: the file is absent, truncated or not safetensors.
     """
     try:
-        with safe_open(weights, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}
+        return load_file(weights)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{weights.name} cannot be read: {error}", "an intact .safetensors file", "Fetch or convert it again"
@@ -159,24 +158,36 @@ def read_tensors(weights: Path) -> dict[str, torch.Tensor]:
 
 
 def fill(model: Restorer, tensors: dict[str, torch.Tensor], source: str) -> None:
-    """Copy tensors into a network, in place, each checked against its counterpart."""
-    own = model.state_dict()
-    for key in sorted(own.keys() | tensors.keys()):
-        if key not in tensors or key not in own:
-            fault = "lacks" if key in own else "has an unknown tensor"
-            raise CheckpointError(f"{source} {fault} {key}", f"the {len(own)} tensors of this network", "Check --model")
-        found, wanted = tensors[key], own[key]
-        if found.shape != wanted.shape:
+    """Copy tensors into a network, in place, each checked against its counterpart (see ``check``)."""
+    check(model.state_dict(), tensors, source)
+    model.load_state_dict({key: value.float() for key, value in tensors.items()})
+
+
+def check(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor], source: str) -> None:
+    """Hold the tensors of a file against those that a network wants.
+
+    Raises:
+        CheckpointError: a key is missing or left over, or a tensor has another shape, is not
+            floating point or not finite. The message names the key.
+    """
+    for key in sorted(wanted.keys() | found.keys()):
+        if key not in found or key not in wanted:
+            fault = "lacks" if key in wanted else "has an unknown tensor"
             raise CheckpointError(
-                f"{key} in {source} has shape {tuple(found.shape)}", f"{tuple(wanted.shape)}", "Check the settings"
+                f"{source} {fault} {key}", f"the {len(wanted)} tensors of this network", "Check --model"
             )
-        if not found.is_floating_point() or not torch.isfinite(found.float()).all():
+        if found[key].shape != wanted[key].shape:
             raise CheckpointError(
-                f"{key} in {source} is {found.dtype} or not finite",
+                f"{key} in {source} has shape {tuple(found[key].shape)}",
+                f"{tuple(wanted[key].shape)}",
+                "Check --model and the card's settings",
+            )
+        if not found[key].is_floating_point() or not torch.isfinite(found[key].float()).all():
+            raise CheckpointError(
+                f"{key} in {source} is {found[key].dtype} or not finite",
                 "finite fp16, bf16, fp32 or fp64",
                 "Convert it again",
             )
-    model.load_state_dict({key: value.float() for key, value in tensors.items()})
 
 
 def sha256(path: Path) -> str:

@@ -120,7 +120,10 @@ def _blocks(channels: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels, nn.LeakyReLU(SLOPE, inplace=True)) for _ in range(3)))
 
 
-_PAPER = "Park et al., Multi-Temporal Recurrent Neural Networks for Progressive Non-Uniform Single Image Deblurring, ECCV 2020"
+_PAPER = (
+    "Park et al., Multi-Temporal Recurrent Neural Networks for Progressive Non-Uniform Single Image Deblurring, "
+    "ECCV 2020"
+)
 
 VARIANTS = {
     "mtrnn": Variant(MTRNN, MTRNNSettings(), paper=_PAPER, trained_for="motion"),
