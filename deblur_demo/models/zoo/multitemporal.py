@@ -9,6 +9,7 @@ folder that say where they see their frame have one.
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields, make_dataclass, replace
@@ -21,6 +22,7 @@ from deblur_demo.models.contract import Estimate, Restorer, centre_frame
 from deblur_demo.models.registry import Variant
 
 STEPS, MAX_STEPS = 6, 10  # Park 2020, section 4.3
+CLAMP = "    clamp: whether the estimate is clamped to [0, 1] before the next iteration sees it."
 
 
 class MultiTemporal(Restorer):
@@ -35,8 +37,7 @@ class MultiTemporal(Restorer):
 
     Args:
         make: builds the network from its settings.
-        settings: the network's own, and ``clamp``: whether the estimate is clamped to [0, 1]
-            before the next iteration sees it.
+        settings: the network's own, and ``clamp``.
     """
 
     def __init__(self, make: Callable[[object], Restorer], settings: object):
@@ -80,7 +81,13 @@ def _convertible() -> Iterator[tuple[str, Variant]]:
 def _convert(variant: Variant) -> Variant:
     # One flat dataclass of the network's settings and the conversion's: ``build`` and cards need no nesting.
     own = type(variant.settings)
-    extended = make_dataclass(f"MultiTemporal{own.__name__}", [("clamp", bool, True)], bases=(own,), frozen=True)
+    extended = make_dataclass(
+        f"MultiTemporal{own.__name__}",
+        [("clamp", bool, True)],
+        bases=(own,),
+        frozen=True,
+        namespace={"__doc__": f"{inspect.cleandoc(own.__doc__)}\n{CLAMP}"},
+    )
     values = {field.name: getattr(variant.settings, field.name) for field in fields(own)}
     return Variant(
         partial(MultiTemporal, variant.make),

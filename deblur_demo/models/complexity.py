@@ -1,0 +1,33 @@
+"""What a network costs: multiply-accumulates, counted by running it on tensors without memory."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from deblur_demo.models.contract import Restorer
+
+
+@torch.no_grad()
+def gmacs(model: Restorer, height: int = 256, width: int = 256) -> float:
+    """Multiply-accumulates of one step in units of 10^9.
+
+    Args:
+        model: any network; it may live on the meta device, and stays untouched.
+        height, width: of the picture in pixels, rounded up to what the network takes.
+
+    Returns:
+        The count of convolutions and matrix products, without additions, activations or Fourier
+        transforms: 0 for a classic filter. Where steps are stages, their mean.
+    """
+    ghost = copy.deepcopy(model).to("meta").eval()
+    traits = ghost.traits
+    height, width = (-(-max(side, traits.minimum) // traits.align) * traits.align for side in (height, width))
+    window = torch.empty(1, traits.frames, 3, height, width, device="meta")
+    steps = 1 if traits.iterative else traits.steps
+    with FlopCounterMode(display=False) as counter:
+        for _ in ghost.run(window, steps):
+            pass
+    return counter.get_total_flops() / 2 / steps / 1e9

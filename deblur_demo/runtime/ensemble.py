@@ -1,0 +1,76 @@
+"""Geometric self-ensemble: restore a picture in several orientations and average (Brehm 2020, section 4).
+
+A network is nearly, but not quite, indifferent to turns and mirrors of its input. The mean over
+orientations evens out what it gets wrong in only one of them, at as many times the cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from deblur_demo.errors import SettingError
+from deblur_demo.models.contract import Estimate, Restorer
+
+# (quarter turns, mirrored first). The paper says four, by turning and flipping: here the picture,
+# its two mirror images and its half turn, which keep the sides. Eight adds those on their side.
+ORIENTATIONS = {
+    4: ((0, False), (0, True), (2, False), (2, True)),
+    8: tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
+}
+
+
+class SelfEnsemble(Restorer):
+    """Any network, run in several orientations side by side, with the mean as its estimate.
+
+    Each orientation goes its own way: it continues from its own estimate and features, and the
+    mean is taken anew after every step, for show. All that an orientation remembers is turned
+    upright between steps, so tiles can be cut from it as from any other state.
+
+    Args:
+        net: the network; its traits hold for the ensemble.
+        versions: orientations, 4 as in the paper, or 8.
+
+    Raises:
+        SettingError: another number of versions.
+    """
+
+    def __init__(self, net: Restorer, versions: int = 4):
+        super().__init__()
+        if versions not in ORIENTATIONS:
+            raise SettingError(f"a self-ensemble of {versions}", "4 or 8 versions", "Choose one of these")
+        self.net = net
+        self.settings = net.settings
+        self.orientations = ORIENTATIONS[versions]
+        # Where more steps follow, every version remembers its estimate, at full resolution, and its features.
+        self.remembers = net.traits.max_steps > 1
+        strides = (1, *net.traits.state_strides) * versions if self.remembers else ()
+        self.traits = replace(net.traits, state_strides=strides)
+        self.train(net.training)
+
+    def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
+        size = len(state) // len(self.orientations)
+        images, memory = [], []
+        for index, orientation in enumerate(self.orientations):
+            own = state[index * size : (index + 1) * size] or (previous,)
+            image, *features = (turn(x, orientation) for x in own)
+            estimate = self.net(turn(window, orientation), image.float(), tuple(features))
+            upright = [turn_back(x, orientation) for x in (estimate.image, *estimate.state)]
+            images.append(upright[0])
+            memory += upright
+        return Estimate(torch.stack(images).mean(0), tuple(memory) if self.remembers else ())  # (B, 3, H, W)
+
+
+def turn(x: Tensor, orientation: tuple[int, bool]) -> Tensor:
+    """Mirror left to right where asked, then turn counter-clockwise by quarters: (..., H, W)."""
+    turns, mirrored = orientation
+    return torch.rot90(x.flip(-1) if mirrored else x, turns, (-2, -1))
+
+
+def turn_back(x: Tensor, orientation: tuple[int, bool]) -> Tensor:
+    """The inverse of ``turn``."""
+    turns, mirrored = orientation
+    x = torch.rot90(x, -turns, (-2, -1))
+    return x.flip(-1) if mirrored else x
