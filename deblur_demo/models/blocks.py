@@ -102,7 +102,7 @@ class Deconv(nn.ConvTranspose2d):
         height, width = (side * self.stride[0] for side in x.shape[-2:])
         weight, bias = _scaled(self.weight, self.bias, self.scale, self.scaling, maps=1)
         x = F.conv_transpose2d(x, weight, bias, self.stride, self.padding, self.output_padding)
-        return x[..., :height, :width]
+        return x if x.shape[-2:] == (height, width) else x[..., :height, :width]
 
 
 def _scaled(weight: Tensor, bias: Tensor, scale: Tensor | None, order: str, maps: int) -> tuple[Tensor, Tensor]:
