@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deblur_demo.models.blocks import ResidualBlock
+from deblur_demo.models.blocks import ResidualBlock, in_fp32
 from deblur_demo.models.contract import Estimate, Restorer, Traits
 from deblur_demo.models.registry import Variant
 
@@ -78,7 +78,10 @@ class DMPHN(Restorer):
         return self.encoders[level - 1](image.to(self.dtype, memory_format=torch.channels_last))
 
     def _decode(self, level: int, features: Tensor) -> Tensor:
-        return self.decoders[level - 1](features).float()
+        *layers, head = self.decoders[level - 1]
+        for layer in layers:
+            features = layer(features)
+        return in_fp32(head, features)  # an image at level 1, which bf16 would round to 8 bits
 
 
 def _cut(x: Tensor, dim: int) -> Tensor:

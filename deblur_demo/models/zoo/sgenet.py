@@ -55,7 +55,7 @@ class SGENet(Restorer):
 
     In training, CSAM pools over the whole crop. Afterwards it pools around each pixel, over a
     window of the crop's size kept inside the picture: what was learned on crops stays true for any
-    picture, and a crop-sized picture gives the same as in training. Stage 1 reaches 233 px; in
+    picture, and a crop-sized picture gives the same as in training. Stage 1 reaches 229 px; in
     stage 2 three windows follow each other and reach 384 px more, but as means of 65,536 pixels,
     of which some at the rim hardly count. Tiles with a halo of 256 px are called approximate.
     """
