@@ -16,6 +16,10 @@ class DeblurError(Exception):
         self.found, self.accepted, self.action = found, accepted, action
         super().__init__(" ".join(f"{found}. Accepted: {accepted}. {action}.".split()))
 
+    def __reduce__(self) -> tuple:
+        # Worker processes hand errors back pickled, and would rebuild them from the message alone.
+        return type(self), (self.found, self.accepted, self.action)
+
 
 class InputError(DeblurError):
     """A file or folder that cannot be read as what it should be."""

@@ -1,0 +1,210 @@
+"""Many photos in, files out: which result goes where, and what the report says of each."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from deblur_demo.errors import InputError, OutputError, SettingError
+from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image
+from deblur_demo.pipeline import Job, StepReport, deblur_image
+from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
+from deblur_demo.runtime.device import DTYPES
+
+
+@dataclass(frozen=True)
+class Order:
+    """One photo to deblur.
+
+    Attributes:
+        source: the blurred photo.
+        target: file for the last step, in the format of its suffix.
+        steps: folder for every step as ``step_00.png`` (the input), ``step_01.png`` ...; None: not kept.
+        truth: the sharp picture, or a folder that holds it under the same stem; None: there is none.
+        originals: all files given, none of which may be written over.
+    """
+
+    source: Path
+    target: Path
+    steps: Path | None
+    truth: Path | None
+    originals: tuple[Path, ...]
+
+
+@dataclass
+class Outcome:
+    """What became of one photo; the JSON report holds it as it is.
+
+    Attributes:
+        input, output: paths; ``output`` is None if there is none.
+        error: why it failed, None if it did not.
+        notices: what was assumed while reading.
+        steps: for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse.
+    """
+
+    input: str
+    output: str | None = None
+    error: str | None = None
+    notices: tuple[str, ...] = ()
+    steps: list[dict] = field(default_factory=list)
+
+
+def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | None = None) -> list[Order]:
+    """Say where each result goes.
+
+    Args:
+        inputs: blurred photos.
+        out: a file for one photo; or a folder, which gets ``<stem>.png`` each. It is a folder if it
+            is one already, ends with a slash or has no suffix, or if there are several photos.
+        steps: folder that gets a folder of steps for each photo.
+        truth: sharp picture of the one photo, or a folder of them.
+
+    Raises:
+        OutputError: several results for one file.
+        SettingError: one truth for several photos.
+    """
+    if truth is not None and len(inputs) > 1 and not truth.is_dir():
+        raise SettingError(
+            f"there is one sharp picture for {len(inputs)} photos",
+            "a folder with one of the same stem for each",
+            "Change --truth",
+        )
+    names = _names(inputs)
+    path = Path(out)
+    if path.is_dir() or out.endswith(("/", os.sep)) or not path.suffix:
+        targets = [path / f"{name}.png" for name in names]
+    elif len(inputs) == 1:
+        targets = [path]
+    else:
+        raise OutputError(f"{out} is one file for {len(inputs)} photos", "a folder", "Change -o")
+    originals = (*inputs, *([truth] if truth else []))
+    return [
+        Order(source, target, steps and steps / name, truth, originals)
+        for source, name, target in zip(inputs, names, targets, strict=True)
+    ]
+
+
+def _names(inputs: list[Path]) -> list[str]:
+    """A name for each photo's results: its stem, or with its suffix where stems collide.
+
+    Capitals make no difference, as they make none in file names on some systems. What still
+    collides, files of the same name from different folders, is numbered.
+    """
+    stems = Counter(path.stem.casefold() for path in inputs)
+    names: list[str] = []
+    taken: set[str] = set()
+    for path in inputs:
+        wished = path.stem if stems[path.stem.casefold()] == 1 else path.name
+        name, number = wished, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wished}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def carry_out(
+    order: Order,
+    deblurrer: Deblurrer,
+    iterations: int | str | None,
+    outcome: Outcome,
+    max_megapixels: float | None = None,
+    keep_metadata: bool = False,
+) -> Iterator[TileDone | StepReport]:
+    """Deblur one photo and write its files.
+
+    Args:
+        order: from ``plan``.
+        deblurrer, iterations: as in ``pipeline.deblur_image``, whose events are yielded.
+        outcome: filled in as the work goes on, so that it also tells how far a failed photo came.
+        max_megapixels, keep_metadata: as in ``read_image``.
+
+    Raises:
+        DeblurError: something is wrong with this photo or its files; the next may fare better.
+    """
+    _check_free(order.target, order)
+    truth_path = _truth_of(order)
+    photo = read_image(order.source, max_megapixels, keep_metadata)
+    truth = None if truth_path is None else read_image(truth_path, max_megapixels)
+    outcome.notices = photo.notices
+    for event in deblur_image(photo, deblurrer, iterations, truth):
+        if isinstance(event, StepReport):
+            photo = event.photo
+            outcome.steps.append(_figures(event))
+            if order.steps is not None:
+                _write(photo, order.steps / f"step_{event.index:02d}.png", order)
+        yield event
+    _write(photo, order.target, order)
+    outcome.output = str(order.target)
+
+
+def _truth_of(order: Order) -> Path | None:
+    if order.truth is None or not order.truth.is_dir():
+        return order.truth
+    stem = order.source.stem
+    same = [p for p in sorted(order.truth.iterdir()) if p.stem == stem and p.suffix.lower() in ACCEPTED_SUFFIXES]
+    # Of a.jpg and a.png, the one that is called exactly as the photo.
+    same = [path for path in same if path.name == order.source.name] or same
+    if len(same) != 1:
+        raise InputError(
+            f"{order.truth} has {len(same)} pictures called {stem}", "one sharp picture a photo", "Change --truth"
+        )
+    return same[0]
+
+
+def _figures(report: StepReport) -> dict:
+    names = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
+    figures = {name: getattr(report, name) for name in names}
+    # JSON has no infinity: the PSNR of equal pictures becomes null, and their mse is 0.
+    return {name: None if value is not None and math.isinf(value) else value for name, value in figures.items()}
+
+
+def _check_free(path: Path, order: Order) -> None:
+    if path.exists() and any(given.exists() and path.samefile(given) for given in order.originals):
+        raise OutputError(f"{path} is one of the photos given", "a result beside its source", "Change -o")
+
+
+def _write(photo: Photo, path: Path, order: Order) -> None:
+    _check_free(path, order)
+    _make_folder(path.parent)
+    write_image(photo, path)
+
+
+def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outcome]) -> None:
+    """Write the JSON report of a batch.
+
+    It holds ``model``, ``checkpoint`` (None: fresh weights or a classic filter), ``device``,
+    ``precision``, ``iterations`` (as asked for) and ``files``, one ``Outcome`` each.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    placement = deblurrer.placement
+    report = {
+        "model": job.model,
+        "checkpoint": job.checkpoint and str(job.checkpoint),
+        "device": placement.device.type,
+        "precision": next(word for word, dtype in DTYPES.items() if dtype == placement.dtype),
+        "iterations": job.iterations,
+        "files": [asdict(outcome) for outcome in outcomes],
+    }
+    _make_folder(path.parent)
+    try:
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}", "a writable file", "Change --json") from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {path} cannot be made: {error.strerror}", "a writable place", "Choose another"
+        ) from error

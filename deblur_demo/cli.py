@@ -1,0 +1,142 @@
+"""The command line: ``deblur`` photos, list ``models``, ``convert`` published weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from deblur_demo import batch, pipeline, settings
+from deblur_demo.errors import DeblurError
+from deblur_demo.models import registry
+from deblur_demo.models.convert import READERS, convert
+from deblur_demo.pipeline import Job, StepReport
+from deblur_demo.runtime.deblurrer import TileDone
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after the program's name; None: those of this process.
+
+    Returns:
+        Exit code: 0 if all went well, 1 if anything failed, 130 if interrupted. A line that makes
+        no sense leaves with 2, as argparse does.
+    """
+    try:
+        options = _parser().parse_args(argv)
+        return options.command(options)
+    except DeblurError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. Files already written are kept.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("deblur_demo", description="Make blurred photos sharper, step by step.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    deblur = commands.add_parser("deblur", help="deblur photos")
+    deblur.set_defaults(command=_deblur)
+    deblur.add_argument("inputs", nargs="+", metavar="IN", type=Path, help="blurred photos")
+    deblur.add_argument(
+        "-o", "--out", required=True, metavar="OUT", help="a file for one photo, or a folder that gets <stem>.png each"
+    )
+    deblur.add_argument("--model", metavar="ID", help="one that `models` lists (default: what suits this machine)")
+    for knob in (settings.ITERATIONS, settings.DEVICE, settings.PRECISION, settings.TILE, settings.MAX_MEGAPIXELS):
+        knob.add_to(deblur)
+    deblur.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights as .safetensors, their card beside it")
+    deblur.add_argument("--untrained", action="store_true", help="try a model that has no weights yet with fresh ones")
+    deblur.add_argument(
+        "--truth", type=Path, metavar="SHARP", help="sharp picture to measure against, or a folder of the same stems"
+    )
+    deblur.add_argument("--steps-dir", type=Path, metavar="DIR", help="also write <stem>/step_00.png (the input) ...")
+    deblur.add_argument("--json", type=Path, metavar="FILE", help="write a report of every step")
+    deblur.add_argument("--keep-metadata", action="store_true", help="keep the place and the maker's note")
+
+    listing = commands.add_parser("models", help="list the models")
+    listing.set_defaults(command=_models)
+    listing.add_argument("--json", action="store_true", help="print everything about them as JSON")
+
+    conversion = commands.add_parser("convert", help="convert published weights to .safetensors and a card")
+    conversion.set_defaults(command=_convert)
+    conversion.add_argument("source", type=Path, metavar="IN", help=".pt, .pth, .pkl or .safetensors")
+    conversion.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="<name>.safetensors")
+    conversion.add_argument("--model", required=True, metavar="ID", help=" or ".join(READERS))
+    return parser
+
+
+def _deblur(options: argparse.Namespace) -> int:
+    orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth)
+    knobs = ("model", "iterations", "device", "precision", "tile", "checkpoint", "untrained")
+    job = pipeline.resolve(Job(**{name: getattr(options, name) for name in knobs}))
+    deblurrer = pipeline.open_deblurrer(job)
+
+    outcomes = []
+    for order in orders:
+        outcome = batch.Outcome(str(order.source))
+        outcomes.append(outcome)
+        try:
+            for event in batch.carry_out(
+                order, deblurrer, job.iterations, outcome, options.max_megapixels, options.keep_metadata
+            ):
+                _progress(f"{order.source.name}: {_wording(event)}")
+        except DeblurError as error:
+            outcome.error = str(error)
+        _progress("")
+        if outcome.error:
+            print(f"{order.source}: {outcome.error}", file=sys.stderr)
+        else:
+            print(_summary(outcome))
+    if options.json:
+        batch.write_report(options.json, job, deblurrer, outcomes)
+    return int(any(outcome.error for outcome in outcomes))
+
+
+def _wording(event: TileDone | StepReport) -> str:
+    if isinstance(event, StepReport):
+        return f"step {event.index} done in {event.seconds:.1f} s"
+    return f"step {event.index}, tile {event.tile} of {event.tiles}"
+
+
+def _progress(line: str) -> None:
+    """Overwrite the terminal's current line; somewhere else than on a terminal, say nothing."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def _summary(outcome: batch.Outcome) -> str:
+    first, last = outcome.steps[0], outcome.steps[-1]
+    seconds = sum(step["seconds"] for step in outcome.steps)
+    quality = ""
+    if first["psnr"] is not None and last["psnr"] is not None:
+        quality = f", PSNR {first['psnr']:.2f} -> {last['psnr']:.2f} dB"
+    line = f"{outcome.input} -> {outcome.output} ({last['index']} steps, {seconds:.1f} s{quality})"
+    return "\n  ".join((line, *outcome.notices))
+
+
+def _models(options: argparse.Namespace) -> int:
+    rows = pipeline.models()
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    width = max(len(row["id"]) for row in rows)
+    print(f"{'model':{width}} {'parameters':>11}  {'frames':>6}  {'steps':>5}  {'weights':8}  trained for")
+    for row in rows:
+        weights = "damaged" if row["problem"] else "here" if row["checkpoint"] else "not yet"
+        weights = "none" if row["parameters"] == 0 else weights
+        print(
+            f"{row['id']:{width}} {row['parameters']:>11,}  {row['frames']:>6}  {row['steps']:>5}  "
+            f"{weights:8}  {row['trained_for']}"
+        )
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    card = convert(options.source, options.out, options.model)
+    print(f"{options.source} -> {options.out} ({registry.build(card.model).parameter_count:,} parameters)")
+    return 0

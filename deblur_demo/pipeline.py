@@ -1,0 +1,228 @@
+"""A photo goes in, one photo a step comes out: the path that page, command line and API share.
+
+Everything slow is a generator, and each yield is a place to show progress or to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from deblur_demo import metrics
+from deblur_demo.errors import CheckpointError, InputError
+from deblur_demo.media.frames import to_pixels, to_tensor, window
+from deblur_demo.media.image import Photo
+from deblur_demo.models import checkpoint, registry
+from deblur_demo.models.contract import Restorer
+from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
+from deblur_demo.runtime.device import place
+from deblur_demo.settings import DEVICE, ITERATIONS, PRECISION, TILE
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a user asked for. Every value is checked here, wherever it came from.
+
+    Attributes:
+        model: identifier of a variant; None: the one that the checkpoint names, else
+            ``default_model(device)``.
+        iterations: of a multi-temporal network, or "auto".
+        device, precision, tile: as in ``settings``.
+        checkpoint: weights to use; None: the bundled ones, or those in the user's cache.
+        untrained: run with fresh weights where there are none, to try a network out.
+
+    Raises:
+        SettingError: a value is out of range.
+    """
+
+    model: str | None = None
+    iterations: int | str = field(default_factory=ITERATIONS.current)
+    device: str = field(default_factory=DEVICE.current)
+    precision: str = field(default_factory=PRECISION.current)
+    tile: int | str = field(default_factory=TILE.current)
+    checkpoint: Path | None = None
+    untrained: bool = False
+
+    def __post_init__(self):
+        if self.model is not None:
+            registry.variant(self.model)
+        for knob in (ITERATIONS, DEVICE, PRECISION, TILE):
+            object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
+
+
+@dataclass(frozen=True, eq=False)
+class StepReport:
+    """One step of one photo, with its figures.
+
+    Attributes:
+        index: 0 is the input, 1 the first estimate.
+        photo: the picture, in the input's depth and with its alpha, profile and metadata.
+        seconds: computing time of this step alone; 0 for the input.
+        change: mean absolute difference to the step before in 8-bit levels; None for the input.
+        sharpness: see ``metrics.sharpness``.
+        psnr, ssim, mse: against the truth, in 8 bit; None where no truth was given.
+    """
+
+    index: int
+    photo: Photo
+    seconds: float
+    change: float | None
+    sharpness: float
+    psnr: float | None
+    ssim: float | None
+    mse: float | None
+
+
+def default_model(device: str = "auto") -> str:
+    """The network for a machine: the paper's where there is a GPU and weights, else the lite one."""
+    if place(device).device.type != "cpu" and checkpoint.find("mtrnn"):
+        return "mtrnn"
+    return "mtrnn-lite"
+
+
+def resolve(job: Job) -> Job:
+    """The same job with its model and its checkpoint found, so that a report can name them.
+
+    The checkpoint stays None for a network that runs without trained weights.
+
+    Raises:
+        CheckpointError: there are no weights, or they belong to another model than the one named.
+    """
+    if job.checkpoint is not None:
+        card = checkpoint.read_card(job.checkpoint)
+        if job.model not in (None, card.model):
+            raise CheckpointError(
+                f"{job.checkpoint.name} holds weights of {card.model}, not of {job.model}",
+                "a model and a checkpoint that belong together",
+                f"Say --model {card.model}, or leave one of the two out",
+            )
+        return replace(job, model=card.model)
+    name = job.model or default_model(job.device)
+    found = checkpoint.find(name)
+    if found is None and not job.untrained and _parameters(name) > 0:
+        raise CheckpointError(
+            f"there are no trained weights of {name}",
+            f"{name}.safetensors with its card in {checkpoint.BUNDLED} or {checkpoint.user_cache()}",
+            f"Train them (python -m training train training/recipes/{name}.toml --data FOLDER), "
+            "convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors "
+            f"--model {name}), or try fresh weights on the command line with --untrained",
+        )
+    return replace(job, model=name, checkpoint=found)
+
+
+def open_deblurrer(job: Job) -> Deblurrer:
+    """Find, load and check a job's weights and place the network on its device.
+
+    Raises:
+        CheckpointError: there are no weights, or they are damaged or made for another network.
+        DeviceError: this machine lacks the device or the precision.
+    """
+    job = resolve(job)
+    if job.checkpoint is not None:
+        network, _ = checkpoint.load(job.checkpoint)
+    else:
+        network = _fresh(job.model)
+    return Deblurrer(network, device=job.device, precision=job.precision, tile=job.tile)
+
+
+def deblur_image(
+    photo: Photo, deblurrer: Deblurrer, iterations: int | str | None = None, truth: Photo | None = None
+) -> Iterator[TileDone | StepReport]:
+    """Deblur one photo, step by step.
+
+    Args:
+        photo: the blurred picture.
+        deblurrer: the network, placed on its device.
+        iterations: 1 to 10, "auto", or None for the network's own number.
+        truth: the same picture, sharp, to measure against.
+
+    Yields:
+        First the input as step 0, then for each step its tiles and its report.
+
+    Raises:
+        InputError: the truth has another size.
+    """
+    if truth is not None and truth.pixels.shape != photo.pixels.shape:
+        (height, width, _), (wanted_height, wanted_width, _) = truth.pixels.shape, photo.pixels.shape
+        raise InputError(
+            f"the sharp reference is {width}x{height} pixels",
+            f"{wanted_width}x{wanted_height}, the size of the blurred picture",
+            "Use a reference of the same picture, uncropped",
+        )
+    yield _report(0, photo, 0.0, None, truth)
+    frame = to_tensor(photo.pixels)  # (1, 3, H, W)
+    # A network for clips sees a photo as a clip that stands still.
+    frames = window([frame] * deblurrer.model.traits.frames)  # (1, N, 3, H, W)
+    for event in deblurrer.events(frames, iterations):
+        if isinstance(event, Step):
+            sharper = replace(photo, pixels=to_pixels(event.image, photo.pixels.dtype))
+            yield _report(event.index, sharper, event.seconds, event.change, truth)
+        else:
+            yield event
+
+
+def models() -> list[dict]:
+    """What there is to choose from, one row a variant, ready for a table or JSON.
+
+    Returns:
+        For each: ``id``, ``parameters`` (trained ones), ``frames``, ``steps``, ``max_steps``,
+        ``trained_for``, ``paper``, ``ready`` (runs as it is), and of its weights ``checkpoint``
+        (path or None), ``metrics``, ``licence`` (None without weights), ``problem`` (None, or
+        why the weights that are there cannot be used).
+    """
+    return [_row(name) for name in registry.variants()]
+
+
+def _row(name: str) -> dict:
+    variant, traits = registry.variant(name), _blank(name).traits
+    path, card, problem = checkpoint.find(name), None, None
+    if path is not None:
+        try:
+            card = checkpoint.read_card(path)
+        except CheckpointError as error:
+            problem = str(error)
+    return {
+        "id": name,
+        "parameters": _parameters(name),
+        "frames": traits.frames,
+        "steps": traits.steps,
+        "max_steps": traits.max_steps,
+        "trained_for": variant.trained_for,
+        "paper": variant.paper,
+        "ready": card is not None or _parameters(name) == 0,
+        "checkpoint": None if path is None else str(path),
+        "metrics": card.metrics if card else {},
+        "licence": card.licence if card else None,
+        "problem": problem,
+    }
+
+
+def _report(index: int, photo: Photo, seconds: float, change: float | None, truth: Photo | None) -> StepReport:
+    figures = {
+        name: None if truth is None else getattr(metrics, name)(photo.pixels, truth.pixels)
+        for name in ("psnr", "ssim", "mse")
+    }
+    return StepReport(index, photo, seconds, change, metrics.sharpness(photo.pixels), **figures)
+
+
+@cache
+def _blank(name: str) -> Restorer:
+    """The network without memory behind its weights, to ask it for its size and traits."""
+    with torch.device("meta"):
+        return registry.build(name)
+
+
+def _parameters(name: str) -> int:
+    """Trained parameters; 0 for a classic filter, which needs no checkpoint."""
+    return _blank(name).parameter_count
+
+
+def _fresh(name: str) -> Restorer:
+    """The network with fresh weights, the same ones every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return registry.build(name).eval()
