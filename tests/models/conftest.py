@@ -72,10 +72,10 @@ def patterned() -> Callable[[Restorer], Restorer]:
 
     @torch.no_grad()
     def patterned(network: Restorer) -> Restorer:
-        for index, value in enumerate(network.parameters()):
-            wave = torch.sin(torch.arange(value.numel(), dtype=torch.float64) * 1.7 + index)
-            scale = 0.1 if value.ndim == 1 else (2 / value[0].numel()) ** 0.5
-            value.copy_((wave * scale).view(value.shape))
+        for index, (key, value) in enumerate(network.named_parameters()):
+            wave = torch.sin(torch.arange(value.numel(), dtype=torch.float64) * 1.7 + index).view(value.shape)
+            spread = 0.1 if value.ndim == 1 else (2 / value[0].numel()) ** 0.5
+            value.copy_(spread * wave + key.endswith("scale"))  # a learned scale lies around 1
         return network.eval()
 
     return patterned

@@ -130,8 +130,8 @@ def weigh(features: list[Tensor]) -> Tensor:
 
 
 def _length(x: Tensor) -> Tensor:
-    # Summed in fp32 and kept off zero: a black corner has features of length 0.
-    return torch.linalg.vector_norm(x.float(), dim=1, keepdim=True).clamp_min(1e-6).to(x.dtype)
+    # Summed in fp32 and kept off zero, by enough for fp16: flat grey may have features of length 0.
+    return torch.linalg.vector_norm(x.float(), dim=1, keepdim=True).clamp_min(1e-4).to(x.dtype)
 
 
 class MLFA(Restorer):

@@ -1,0 +1,189 @@
+"""MLFA: its size, how it weighs neighbours, and how its two stages become two steps."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from deblur_demo.errors import SettingError
+from deblur_demo.models import registry
+from deblur_demo.models.contract import Restorer
+from deblur_demo.models.zoo.mlfa import VARIANTS, weigh
+
+SIZES = {"mlfa": (94_096_204, 46_182_022), "mlfa-single": (33_648_262, 33_648_262), "mlfa-s": (17_659_646, 11_553_606)}
+# One variant of the small network, as the first stage of a small pipeline; the wide ones are counted on "meta".
+NARROW = {"mlfa": {"first": "brehm-stage1-s", "width": 4}, "mlfa-single": {"width": 4}}
+# Mean, deviation and one pixel of the output, with weights and a window that a formula makes.
+GOLDEN = {"mlfa": (0.5038, 0.3795, 0.2658), "mlfa-single": (0.4933, 0.6687, 0.5731)}
+
+
+@pytest.fixture
+def pipeline(liven) -> Restorer:
+    torch.manual_seed(0)
+    return liven(registry.build("mlfa", **NARROW["mlfa"]))
+
+
+@pytest.fixture
+def window() -> torch.Tensor:
+    return torch.rand(1, 3, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_size(name):
+    with torch.device("meta"):
+        network = registry.build(name)
+    second = sum(value.numel() for value in network.second.parameters())
+    assert (network.parameter_count, second) == SIZES[name]
+
+
+def test_size_of_the_parts():
+    """Widths of the release, level by level: what a level adds to the sums above."""
+    with torch.device("meta"):
+        second = registry.build("mlfa").second
+
+    def shapes(layers):
+        return [tuple(layer.weight.shape) for layer in layers]
+
+    assert second.stem.weight.shape == (64, 3, 7, 7)
+    assert shapes(second.down) == [(64, 64, 3, 3), (128, 64, 3, 3), (256, 128, 3, 3), (512, 256, 3, 3)]
+    assert shapes(second.fuse) == [(2 * w, 3 * w, 3, 3) for w in (64, 128, 256, 512)]
+    assert shapes(second.up) == [(w, w, 3, 3) for w in (64, 128, 256, 512)]
+    assert [[block.conv1.in_channels for block in blocks] for blocks in second.blocks] == [
+        [2 * w, w, w] for w in (64, 128, 256, 512)
+    ]
+
+
+def test_radius_and_halo(reach, positive):
+    second = positive(registry.build("mlfa", first="", width=4))
+    assert reach(second) == 230  # 3 + 1, 30 down and up, 6 kernels on each of 2, 4, 8, 16, 16 to fuse the coarsest
+    assert second.traits.halo == 240
+    with torch.device("meta"):
+        network = registry.build("mlfa")
+    assert network.traits.halo >= max(230, registry.build("brehm-stage1", branch=1, width=2).traits.halo)
+    assert network.traits.halo % network.traits.align == 0
+
+
+@torch.no_grad()
+def test_features_are_weighed_by_their_cosine():
+    """Pixel by pixel, in plain Python."""
+    generator = torch.Generator().manual_seed(0)
+    frames = [torch.randn(2, 5, 3, 4, generator=generator) for _ in range(3)]
+    found = weigh(frames)
+    assert found.shape == (2, 15, 3, 4)
+    for image in range(2):
+        for y in range(3):
+            for x in range(4):
+                vectors = [frame[image, :, y, x].tolist() for frame in frames]
+                lengths = [math.sqrt(sum(v * v for v in vector)) for vector in vectors]
+                expected = []
+                for vector, length in zip(vectors, lengths, strict=True):
+                    dot = sum(a * b for a, b in zip(vector, vectors[1], strict=True))
+                    cosine = dot / (length * lengths[1])
+                    expected += [cosine * v / length for v in vector]
+                assert found[image, :, y, x].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@torch.no_grad()
+def test_alike_opposite_and_unrelated_features():
+    centre = torch.tensor([3.0, 4.0, 0.0]).view(1, 3, 1, 1)
+    unrelated = torch.tensor([0.0, 0.0, 2.0]).view(1, 3, 1, 1)
+    alike = weigh([centre, centre, -2 * centre]).view(3, 3)
+    torch.testing.assert_close(alike, torch.tensor([0.6, 0.8, 0.0]).expand(3, 3))  # the opposite is turned round
+    assert not weigh([unrelated, centre, unrelated]).view(3, 3)[[0, 2]].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_features_of_no_length_stay_finite(dtype):
+    features = [torch.zeros(1, 4, 2, 2, dtype=dtype, requires_grad=True) for _ in range(3)]
+    found = weigh(features)
+    found.sum().backward()
+    assert not found.any() and all(torch.isfinite(x.grad).all() for x in features)
+
+
+@torch.no_grad()
+def test_two_stages_are_two_steps(pipeline, window):
+    one, two = pipeline.run(window)
+    first = registry.build("brehm-stage1-s")
+    first.load_state_dict(pipeline.first.state_dict())
+    alone = [first(window[:, i : i + 1], window[:, i], ()).image for i in range(3)]
+    assert torch.equal(one.image, alone[1])
+    assert [torch.equal(state, alone[i]) for state, i in zip(one.state, (0, 2), strict=True)] == [True, True]
+    assert all(state.dtype == torch.float32 for state in one.state)
+    assert torch.equal(two.image, pipeline.stage2(*alone))
+    assert (two.image - one.image).abs().max() > 1e-3
+    assert pipeline.traits.steps == pipeline.traits.max_steps == 2 and not pipeline.traits.iterative
+
+
+@torch.no_grad()
+def test_second_stage_sees_all_three_frames_and_adds_to_the_middle_one(pipeline, window):
+    before, centre, after = window.unbind(1)
+    image = pipeline.stage2(before, centre, after)
+    for changed in ((1 - before, centre, after), (before, centre, 1 - after)):
+        assert (pipeline.stage2(*changed) - image).abs().max() > 1e-4
+    torch.testing.assert_close(pipeline.stage2(before - 5, centre, after), pipeline.stage2(0 * before, centre, after))
+    pipeline.second.head.weight.zero_()
+    pipeline.second.head.bias.zero_()
+    assert torch.equal(pipeline.stage2(before, centre, after), centre)
+
+
+@torch.no_grad()
+def test_without_a_first_stage_it_is_one_step_on_the_blurred_frames(window, liven):
+    torch.manual_seed(0)
+    video = liven(registry.build("mlfa", first="", width=4))
+    (step,) = video.run(window)
+    assert torch.equal(step.image, video.stage2(*window.unbind(1))) and step.state == ()
+    single = liven(registry.build("mlfa-single", width=4))
+    (step,) = single.run(window[:, 1:2])
+    assert step.image.shape == (1, 3, 32, 48) and step.state == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"frames": 1}, "1 frames and a first stage"),
+        ({"first": "mtrnn"}, "10 steps"),
+        ({"first": "atrous-10-3f"}, "of 3 frames"),
+        ({"first": "nosuch"}, "no model 'nosuch'"),
+    ],
+)
+def test_a_first_stage_that_does_not_fit_is_refused(settings, named):
+    with torch.device("meta"), pytest.raises(SettingError, match=named):
+        registry.build("mlfa", **settings)
+
+
+@torch.no_grad()
+def test_a_cut_with_its_halo_equals_the_whole(patterned, ramp):
+    network = patterned(registry.build("mlfa", first="", width=4))
+    halo = network.traits.halo
+    window = ramp(3, 32 + 2 * halo + 64, 32)
+    whole = next(network.run(window)).image[:, :, 16 + halo : 48 + halo]
+    cut = next(network.run(window[:, :, :, 16 : 48 + 2 * halo])).image[:, :, halo : 32 + halo]
+    change = (whole - window[:, 1, :, 16 + halo : 48 + halo]).abs().mean()
+    assert (cut - whole).abs().max() < 1e-5 * change and change > 0.01
+
+
+def test_gradients_reach_every_parameter(pipeline, window):
+    one, two = pipeline.run(window)
+    two.image.square().mean().backward()
+    for key, value in pipeline.named_parameters():
+        assert value.grad is not None and value.grad.abs().sum() > 0, key
+
+
+@torch.no_grad()
+def test_bf16_stays_close_to_fp32(pipeline, window):
+    exact = [step.image for step in pipeline.run(window)]
+    rounded = [step.image for step in pipeline.to(torch.bfloat16).run(window)]
+    for fine, coarse in zip(exact, rounded, strict=True):
+        assert coarse.dtype == torch.float32
+        assert 0 < (coarse - fine).abs().mean() < 0.05 * (fine - window[:, 1]).abs().mean()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", NARROW)
+def test_golden_numbers(name, patterned, ramp):
+    network = patterned(registry.build(name, **NARROW[name]))
+    *_, last = network.run(ramp(network.traits.frames, 48, 48))
+    found = [last.image.mean().item(), last.image.std().item(), last.image[0, 1, 7, 40].item()]
+    assert found == pytest.approx(GOLDEN[name], abs=2e-4)
