@@ -1,0 +1,121 @@
+"""How close two pictures are, how much changed, how sharp one is: all on 8-bit levels, as papers report."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy import ndarray
+from skimage.measure import blur_effect
+from skimage.metrics import structural_similarity
+
+from deblur_demo.errors import InputError
+
+PEAK = 255
+WINDOW = 11  # side of the SSIM window in pixels
+STRIP = 512  # rows compared at once; keeps SSIM of a 50-megapixel photo within a gigabyte
+SHARPNESS_SIDE = 2048  # sharpness is read off the middle of larger pictures
+
+
+def mse(a: ndarray, b: ndarray) -> float:
+    """Mean squared difference over pixels and channels.
+
+    Args:
+        a, b: (H,W,3), each uint8 or uint16; 16 bits are rounded to 8.
+
+    Returns:
+        8-bit levels squared, 0 to 65025.
+
+    Raises:
+        InputError: the pictures differ in size.
+    """
+    a, b = _eight_bit_pair(a, b)
+    return cv2.norm(a, b, cv2.NORM_L2SQR) / a.size
+
+
+def psnr(a: ndarray, b: ndarray) -> float:
+    """Peak signal-to-noise ratio, 10 log10(255^2 / mse), in dB; ``math.inf`` for equal pictures.
+
+    Arguments and errors as for ``mse``.
+    """
+    error = mse(a, b)
+    return 10 * math.log10(PEAK**2 / error) if error else math.inf
+
+
+def change(a: ndarray, b: ndarray) -> float:
+    """Mean absolute difference over pixels and channels, in 8-bit levels, 0 to 255.
+
+    Arguments and errors as for ``mse``.
+    """
+    a, b = _eight_bit_pair(a, b)
+    return cv2.norm(a, b, cv2.NORM_L1) / a.size
+
+
+def ssim(a: ndarray, b: ndarray) -> float:
+    """Structural similarity (Wang 2004), -1 to 1, mean of the three channels.
+
+    An 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, data range 255, covariances
+    divided by the window's full weight; only windows that lie wholly inside count. A side shorter
+    than the window is mirrored up to it.
+
+    Arguments and errors as for ``mse``.
+    """
+    a, b = (_at_least_window(picture) for picture in _eight_bit_pair(a, b))
+    margin = WINDOW - 1
+    rows = a.shape[0] - margin  # rows of windows
+    total = 0.0
+    for top in range(0, rows, STRIP):
+        strip = slice(top, min(top + STRIP, rows) + margin)
+        similarity = structural_similarity(
+            a[strip],
+            b[strip],
+            win_size=WINDOW,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=PEAK,
+            channel_axis=2,
+        )
+        total += similarity * (strip.stop - margin - top)
+    return float(total / rows)
+
+
+def sharpness(a: ndarray) -> float:
+    """How much detail a further blur would destroy, 0 to 1, without a reference (Crete 2007).
+
+    One minus the blur effect along the worse axis: about 0.2 after a strong blur, 0.6 to 0.8 for a
+    crisp photo, 0 where there is no detail at all or a side is shorter than 4 pixels. It depends neither on brightness nor on
+    contrast, but noise and ringing count as detail, so compare steps of one picture, not pictures.
+
+    Args:
+        a: (H,W,3) uint8 or uint16. Of more than 2048 pixels a side, the middle 2048 are read.
+    """
+    height, width = a.shape[:2]
+    top, left = max(0, height - SHARPNESS_SIDE) // 2, max(0, width - SHARPNESS_SIDE) // 2
+    middle = _eight_bit(a[top : top + SHARPNESS_SIDE, left : left + SHARPNESS_SIDE])
+    luma = cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY)
+    if min(luma.shape) < 4:  # the blur effect leaves three rows and columns at the border out
+        return 0.0
+    return 1.0 - float(blur_effect(luma))
+
+
+def _eight_bit(a: ndarray) -> ndarray:
+    return a if a.dtype == np.uint8 else cv2.convertScaleAbs(a, alpha=1 / 257)
+
+
+def _eight_bit_pair(a: ndarray, b: ndarray) -> tuple[ndarray, ndarray]:
+    if a.shape != b.shape:
+        (height, width), (other_height, other_width) = a.shape[:2], b.shape[:2]
+        raise InputError(
+            f"the reference has {other_width} x {other_height} pixels",
+            f"{width} x {height} pixels, like the picture",
+            "Crop or export both alike",
+        )
+    return np.ascontiguousarray(_eight_bit(a)), np.ascontiguousarray(_eight_bit(b))
+
+
+def _at_least_window(a: ndarray) -> ndarray:
+    """Mirror short sides up to 11 pixels."""
+    missing = [max(0, WINDOW - side) for side in a.shape[:2]]
+    return np.pad(a, [*((n // 2, n - n // 2) for n in missing), (0, 0)], mode="symmetric")

@@ -1,0 +1,104 @@
+"""Files that the tests of media make themselves, byte by byte where a library would refuse to."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+from numpy import ndarray
+from PIL import Image
+
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
+
+
+def png_chunk(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_bytes(samples: ndarray, before: bytes = b"", after: bytes = b"") -> bytes:
+    """An unfiltered PNG of (H,W,1..4) uint8 or uint16 samples, with chunks before and after its pixels."""
+    height, width, channels = samples.shape
+    depth = samples.dtype.itemsize * 8
+    rows = samples.astype(samples.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
+    scanlines = np.pad(rows, ((0, 0), (1, 0))).tobytes()  # filter type 0 opens every row
+    header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
+    pixels = png_chunk(b"IDAT", zlib.compress(scanlines))
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + before + pixels + after + png_chunk(b"IEND")
+
+
+def pil_bytes(image: Image.Image | ndarray, kind: str, **options) -> bytes:
+    """A file as Pillow writes it."""
+    file = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def tiff_bytes(samples: ndarray, **options) -> bytes:
+    """A file as tifffile writes it."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, **options)
+    return file.getvalue()
+
+
+def exif_bytes(orientation: int = 1) -> bytes:
+    """A little-endian EXIF block by hand: orientation, a camera's name, and a place (GPS 50 deg N)."""
+    place_at = 8 + 2 + 3 * 12 + 4
+    north_at = place_at + 2 + 2 * 12 + 4
+    first = struct.pack("<H", 3)
+    first += struct.pack("<HHI4s", 0x010F, 2, 4, b"Cam\0")
+    first += struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    first += struct.pack("<HHII", 0x8825, 4, 1, place_at) + struct.pack("<I", 0)
+    place = struct.pack("<H", 2) + struct.pack("<HHI4s", 1, 2, 2, b"N\0\0\0")
+    place += struct.pack("<HHII", 2, 5, 3, north_at) + struct.pack("<I", 0)
+    return b"Exif\0\0II*\0\x08\0\0\0" + first + place + struct.pack("<6I", 50, 1, 12345, 67, 0, 1)
+
+
+@pytest.fixture(scope="session")
+def display_p3() -> bytes:
+    """A Display-P3 profile (ICC.1:2022): matrix and gamma 2.2, adapted to D50."""
+
+    def fixed(*numbers: float) -> bytes:
+        return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+
+    def xyz(*numbers: float) -> bytes:
+        return b"XYZ \0\0\0\0" + fixed(*numbers)
+
+    words = "Display P3".encode("utf-16-be")
+    curve = b"para\0\0\0\0\0\0\0\0" + fixed(2.2)
+    text = b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(words), 28) + words
+    tags = {
+        b"desc": text,
+        b"cprt": text,
+        b"wtpt": xyz(0.9642, 1.0, 0.8249),
+        b"rXYZ": xyz(0.51512, 0.24120, -0.00105),
+        b"gXYZ": xyz(0.29198, 0.69225, 0.04189),
+        b"bXYZ": xyz(0.15710, 0.06657, 0.78407),
+        b"rTRC": curve,
+        b"gTRC": curve,
+        b"bTRC": curve,
+    }
+    table, body = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data + b"\0" * (-len(data) % 4)
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s4sI4sIQI12s4s44s",
+        start + len(body), b"\0\0\0\0", 0x04300000, b"mntr", b"RGB ", b"XYZ ", b"\x07\xea\0\1\0\1\0\0\0\0\0\0",
+        b"acsp", b"\0\0\0\0", 0, b"\0\0\0\0", 0, 0, 0, fixed(0.9642, 1.0, 0.8249), b"\0\0\0\0", b"",
+    )  # fmt: skip
+    assert len(header) == 128
+    return header + table + body
+
+
+@pytest.fixture(scope="session")
+def kit(display_p3) -> SimpleNamespace:
+    """Everything that builds a file."""
+    return SimpleNamespace(
+        chunk=png_chunk, png=png_bytes, pil=pil_bytes, tiff=tiff_bytes, exif=exif_bytes, p3=display_p3
+    )
