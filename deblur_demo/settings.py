@@ -115,4 +115,11 @@ MAX_MEGAPIXELS = Setting("max_megapixels", 60, "largest picture, before decoding
 MAX_UPLOAD_MB = Setting("max_upload_mb", 200, "largest upload in MB", low=1)
 MAX_FILES = Setting("max_files", 20, "most files in one job", low=1)
 QUEUE_LENGTH = Setting("queue_length", 20, "most jobs waiting", low=1)
+PREVIEW_MEGAPIXELS = Setting(
+    "preview_megapixels",
+    16,
+    "largest picture that the page shows in full; downloads are never reduced",
+    low=0.01,
+    kind=float,
+)
 CACHE_HOURS = Setting("cache_hours", 1, "hours until temporary files are deleted", low=0.1, kind=float)

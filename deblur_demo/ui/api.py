@@ -1,0 +1,86 @@
+"""The API: stable names, typed inputs, every value checked by the server.
+
+``/deblur_image`` deblurs one photo; ``/models`` lists the networks. The README shows both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from deblur_demo import pipeline, settings
+from deblur_demo.errors import DeblurError
+from deblur_demo.pipeline import StepReport
+from deblur_demo.ui import text
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.components import OneFile
+from deblur_demo.ui.handlers import DEVICE_QUEUE
+from deblur_demo.ui.order import Order
+from deblur_demo.ui.runs import Run, figures
+
+_log = logging.getLogger(__name__)
+
+
+def add(bench: Bench, cache: Path) -> None:
+    """Add the endpoints to the page that is being built.
+
+    Args:
+        bench: where the networks are.
+        cache: folder for the files of a run.
+    """
+
+    def deblur_image(image, model, iterations, precision, tile, truth=None, keep_metadata=False):
+        """Deblur one photo: gives the restored PNG and, per step, seconds, change, sharpness, PSNR, SSIM, MSE."""
+        yield from _deblur(bench, cache, image, model, iterations, precision, tile, truth, keep_metadata)
+
+    def models() -> list[dict]:
+        """List the networks: id, parameters, steps, paper, weights and their figures."""
+        return pipeline.models()
+
+    with gr.Group(visible=False):
+        inputs = [
+            OneFile(label=text.PHOTOS),
+            gr.Textbox(pipeline.default_model(), label=text.MODEL),
+            gr.Textbox(str(settings.ITERATIONS.current()), label=text.ITERATIONS),
+            gr.Textbox(settings.PRECISION.current(), label=text.PRECISION),
+            gr.Textbox(str(settings.TILE.current()), label=text.TILE),
+            OneFile(label=text.TRUTH),
+            gr.Checkbox(False, label=text.METADATA),
+        ]
+        outputs = [gr.File(label=text.RESTORED), gr.JSON(label=text.TABLE)]
+        gr.Button(text.RUN).click(deblur_image, inputs, outputs, api_name="deblur_image", **DEVICE_QUEUE)
+    gr.api(models, api_name="models", queue=False)
+
+
+def _deblur(bench: Bench, cache: Path, image: str | None, *asked) -> Iterator[tuple[str | None, list[dict]]]:
+    """The report grows with every step; the file comes with the last answer.
+
+    Raises:
+        gr.Error: whatever is wrong, in one line.
+    """
+    run, kept = None, False
+    try:
+        order = Order.of([image] if image else [], *asked)
+        photo, truth = order.read(order.photos[0])
+        deblurrer = bench.deblurrer(order.job)
+        run = Run(cache)
+        run.begin(order.photos[0].name, photo.notices)
+        newest, report = None, []
+        for event in pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth):
+            if isinstance(event, StepReport):
+                newest, report = event, [*report, figures(event)]
+            yield None, report
+        restored = run.add(newest).full
+        kept = True
+        yield str(restored), report
+    except DeblurError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    except Exception as error:
+        _log.exception("an API call failed")
+        raise gr.Error(text.UNEXPECTED, print_exception=False) from error
+    finally:
+        if run is not None and not kept:
+            run.discard()

@@ -1,0 +1,40 @@
+"""The bench: networks that are loaded stay at hand for the next photo."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from threading import Lock
+
+from deblur_demo import settings
+from deblur_demo.pipeline import Job, open_deblurrer
+from deblur_demo.runtime.deblurrer import Deblurrer
+
+
+class Bench:
+    """Opens deblurrers on demand and keeps the last few.
+
+    Args:
+        kept: how many networks stay loaded; the least recently used one goes first.
+    """
+
+    def __init__(self, kept: int = 2):
+        self._kept = kept
+        self._open: OrderedDict[Job, Deblurrer] = OrderedDict()
+        self._lock = Lock()
+
+    def deblurrer(self, job: Job) -> Deblurrer:
+        """The deblurrer for a job, loaded now or before.
+
+        Raises:
+            CheckpointError: its network has no weights.
+            DeviceError: this machine lacks the device or precision.
+        """
+        key = replace(job, iterations=settings.ITERATIONS.default)  # a number of iterations needs no other network
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = open_deblurrer(key)
+            self._open.move_to_end(key)
+            while len(self._open) > self._kept:
+                self._open.popitem(last=False)
+            return self._open[key]

@@ -1,0 +1,170 @@
+"""Every word on screen, in one place: English, ready for translation.
+
+Functions put numbers into sentences; nothing here knows Gradio or HTML.
+"""
+
+from __future__ import annotations
+
+NAME = "Deblur"
+TAGLINE = "Watch a shaken photo become sharp, iteration by iteration."
+PRIVACY = "Photos stay on this server, are deleted after {hours}, and are never used for anything else."
+
+# Input
+PHOTOS = "Blurred photos"
+WEBCAM = "Use the webcam"
+EXAMPLES = "Paste works, too. Or try one:"
+EXAMPLE_CLOCK = "Clock"
+EXAMPLE_COFFEE = "Coffee"
+EXAMPLE_CAT = "Cat"
+
+# Settings
+MODEL = "Model"
+NEEDS_TRAINING = "needs training"
+ITERATIONS = "Iterations"
+ITERATIONS_HELP = "More iterations remove more blur and take longer."
+AUTO = "Stop by itself"
+AUTO_HELP = "Ends as soon as an iteration changes next to nothing."
+MORE = "More options"
+PRECISION = "Precision"
+PRECISION_HELP = "auto picks the fastest number format that this machine computes well."
+TILE = "Tile"
+TILE_HELP = "Side of a tile in pixels; auto fits the memory, 0 takes the whole photo at once."
+TRUTH = "Sharp reference, if you have one"
+TRUTH_HELP = "With a sharp photo of the same size, every step is also scored: PSNR, SSIM, MSE."
+METADATA = "Keep metadata"
+METADATA_HELP = "Camera data and place of the photo go into the download. Off: they are removed."
+
+# Actions
+RUN = "Deblur"
+CANCEL = "Cancel"
+
+# Before the first run
+EMPTY_TITLE = "Before and after will appear here"
+EMPTY_STEPS = (
+    ("Add a photo", "one that came out shaken or smeared"),
+    ("Press Deblur", "every iteration shows up as soon as it is ready"),
+    ("Compare", "drag the handle, scrub through the steps, keep the one you like"),
+)
+
+# Results
+RESTORED = "Restored photo"
+RESULTS_OF = "Photo"
+SCRUBBER = "Step"
+SCRUBBER_HELP = "0 is your photo. Arrow keys work, too."
+STRIP = "Steps"
+INPUT_STEP = "Input"
+TABLE = "Every step in numbers"
+DOWNLOAD_STEPS = "Download all steps (ZIP)"
+COLUMNS = {
+    "step": ("Step", "0 is the photo as it came in"),
+    "seconds": ("Seconds", "Time for this iteration"),
+    "change": ("Change", "Mean absolute difference to the step before, in 8-bit levels"),
+    "sharpness": ("Sharpness", "Strength of fine detail; it rises with detail and with noise"),
+    "psnr": ("PSNR dB", "Closeness to the sharp reference, higher is better"),
+    "ssim": ("SSIM", "Structural similarity to the sharp reference, 1 is identical"),
+    "mse": ("MSE", "Mean squared error against the sharp reference, lower is better"),
+}
+BEST = "best"
+NO_VALUE = "–"
+
+# Status
+PROGRESS = "Progress"
+READY = "Ready."
+WAITING = "Waiting for its turn …"
+LOADING = "Loading {model} …"
+EXPIRED = "These results were deleted after a while, as promised. Please run again."
+CANCELLED = "Cancelled. Nothing of this run was kept."
+QUEUE_FULL = "The server is busy and its queue is full. Please try again in a minute."
+STOPPED = "This run stopped early. Please try again."
+UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another photo."
+
+# Toasts
+TROUBLE = "That did not work"
+NOTE = "Note"
+
+# Refusals
+NO_PHOTO = ("there is no photo yet", "one or more image files", "Drop a photo or choose an example")
+ONE_TRUTH = ("{count} photos came with one sharp reference", "a reference with exactly one photo", "Remove one of them")
+TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in smaller groups")
+NO_WEIGHTS = ("{model} has no trained weights here", "a model that has them", "Choose another model")
+NOT_UPLOADED = ("a web address came where a file belongs", "an uploaded file", "Download it first and upload the file")
+
+
+def download_step(index: int) -> str:
+    """Label of the download of one step."""
+    return f"Download step {index} (PNG)" if index else "Download the input (PNG)"
+
+
+def compare(index: int) -> str:
+    """Label of the before/after slider: what is left and what is right."""
+    return f"Input | Step {index}" if index else "Input"
+
+
+def step_caption(index: int) -> str:
+    """Caption below a thumbnail."""
+    return str(index) if index else INPUT_STEP
+
+
+def running(
+    index: int, last: int | None, tile: int = 0, tiles: int = 1, seconds: float | None = None, name: str = ""
+) -> str:
+    """What is being done right now, e.g. "Iteration 2 of 6, tile 3 of 8, about 12 s left".
+
+    Args:
+        index: current iteration, 1-based.
+        last: number of iterations; None while it decides itself.
+        tile, tiles: tiles finished and tiles in an iteration.
+        seconds: estimated time left; None while unknown.
+        name: which of several photos; "" for a single one.
+    """
+    parts = [name] if name else []
+    parts.append(f"Iteration {index} of {last}" if last else f"Iteration {index}")
+    if tiles > 1:
+        parts.append(f"tile {tile} of {tiles}")
+    if seconds is not None:
+        parts.append(f"{'about' if last else 'at most'} {duration(seconds)} left")
+    return ", ".join(parts)
+
+
+def of_several(number: int, count: int, name: str) -> str:
+    """Which photo of a batch; "" when there is only one."""
+    return f"{name} ({number} of {count})" if count > 1 else ""
+
+
+def finished(steps: int, seconds: float, done: int, count: int) -> str:
+    """The last status of a run."""
+    iterations = f"{steps} iteration{'' if steps == 1 else 's'}"
+    if count > 1:
+        return f"{done} of {count} photos done in {duration(seconds)}."
+    return f"Done: {iterations} in {duration(seconds)}."
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words that fit a status line."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
+def hours(number: float) -> str:
+    return "an hour" if number == 1 else f"{number:g} hours"
+
+
+def model_choice(name: str, ready: bool) -> str:
+    """A line of the model picker."""
+    return name if ready else f"{name} · {NEEDS_TRAINING}"
+
+
+def about_model(row: dict) -> str:
+    """The line below the model picker; ``row`` as in ``pipeline.models``."""
+    if not row["parameters"]:
+        return f"A classic filter for {row['trained_for']} blur, nothing learned. {row['paper']}."
+    state = f"trained for {row['trained_for']} blur" if row["ready"] else NEEDS_TRAINING
+    return f"{row['parameters'] / 1e6:.1f} million parameters, {state}. {row['paper']}."
+
+
+def fill(words: tuple[str, ...], **numbers: object) -> tuple[str, ...]:
+    """Put numbers into every part of a refusal."""
+    return tuple(part.format(**numbers) for part in words)

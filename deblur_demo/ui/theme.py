@@ -1,0 +1,72 @@
+"""How the page looks: one calm theme, light and dark, and where its style sheet and script lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+from gradio.themes.utils import colors, fonts, sizes
+
+_HERE = Path(__file__).parent
+STYLE = _HERE / "style.css"
+SCRIPT = (_HERE / "paste.js").read_text(encoding="utf-8")
+
+
+def theme() -> gr.themes.Base:
+    """Slate and teal; fonts come with the UI library, so that no third party sees a visitor.
+
+    Text keeps a contrast of at least 4.5 to what is behind it (WCAG AA), dark or light.
+    """
+    look = gr.themes.Default(
+        primary_hue=colors.teal,
+        secondary_hue=colors.teal,
+        neutral_hue=colors.slate,
+        radius_size=sizes.radius_lg,
+        font=(fonts.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"),
+        font_mono=(fonts.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"),
+    )
+    return look.set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="#0b1220",
+        body_text_color="*neutral_800",
+        body_text_color_dark="*neutral_200",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        background_fill_primary_dark="#111a2b",
+        background_fill_secondary_dark="#0e1626",
+        block_background_fill="white",
+        block_background_fill_dark="#111a2b",
+        block_border_color="*neutral_200",
+        block_border_color_dark="#22304a",
+        border_color_primary="*neutral_200",
+        border_color_primary_dark="#22304a",
+        block_label_background_fill="white",
+        block_label_background_fill_dark="#111a2b",
+        block_label_text_color="*neutral_600",
+        block_label_text_color_dark="*neutral_300",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_title_text_weight="600",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        block_shadow="0 1px 2px rgb(15 23 42 / 0.05)",
+        input_background_fill_dark="#0b1220",
+        input_border_color_dark="#2b3b58",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_400",
+        button_primary_background_fill_hover_dark="*primary_300",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="#042f2e",
+        button_secondary_background_fill="*neutral_100",
+        button_secondary_background_fill_hover="*neutral_200",
+        button_secondary_background_fill_dark="#1c2942",
+        button_secondary_background_fill_hover_dark="#263757",
+        button_secondary_text_color="*neutral_800",
+        button_secondary_text_color_dark="*neutral_100",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_400",
+        color_accent="*primary_600",
+        checkbox_background_color_selected="*primary_700",
+        checkbox_background_color_selected_dark="*primary_600",
+    )
