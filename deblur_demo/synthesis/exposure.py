@@ -1,0 +1,140 @@
+"""From sharp pictures to a moving exposure, and from frames to temporal levels.
+
+A temporal level TLn is the camera's response to the mean light of n consecutive frames, n odd,
+and TL1 is the sharp middle (Park 2020, section 3; Nah 2017 for the data behind it). Frames come
+either from a 240 fps camera or from here, and go through the same ``temporal_level`` after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deblur_demo.synthesis.paths import PathSettings, random_paths
+
+GAMMA = 2.2  # of the assumed camera response (GoPro's blur_gamma)
+
+
+@dataclass(frozen=True)
+class MotionSettings:
+    """How synthetic motion is made.
+
+    Attributes:
+        frames: frames in time, odd; the highest temporal level.
+        subframes: instants averaged into one frame, as a shutter does.
+        camera: the camera's path over all frames.
+        thing: an object's own path, on top of the camera's.
+        thing_share: share of samples with a moving object.
+        highlights: brightest light behind a clipped pixel, as a multiple of white.
+    """
+
+    frames: int = 13
+    subframes: int = 3
+    camera: PathSettings = field(default_factory=PathSettings)
+    thing: PathSettings = field(default_factory=lambda: PathSettings(shift=40.0))
+    thing_share: float = 0.4
+    highlights: float = 4.0
+
+
+def to_light(image: Tensor) -> Tensor:
+    """Display values in [0, 1] -> linear light."""
+    return image.clamp(min=0) ** GAMMA
+
+
+def to_display(light: Tensor) -> Tensor:
+    """Linear light -> display values, clipped to [0, 1] as a sensor does."""
+    return light.clamp(0, 1) ** (1 / GAMMA)
+
+
+def temporal_level(light: Tensor, n: int) -> Tensor:
+    """TLn of a sequence of frames.
+
+    Args:
+        light: frames in linear light, (B, T, 3, H, W), T odd.
+        n: odd number of frames around the middle, at most T.
+
+    Returns:
+        (B, 3, H, W), display values in [0, 1].
+    """
+    middle, reach = light.shape[1] // 2, n // 2
+    return to_display(light[:, middle - reach : middle + reach + 1].mean(dim=1))
+
+
+def moving_frames(
+    background: Tensor, thing: Tensor, crop: int, settings: MotionSettings, generator: torch.Generator
+) -> Tensor:
+    """Move sharp pictures under a camera, with a second picture cut out as a moving object.
+
+    The middle frame is a single instant without any shift, so TL1 stays as sharp as the source.
+
+    Args:
+        background: sharp pictures, (B, 3, S, S), display values in [0, 1], S >= crop. What S has
+            beyond ``crop`` is what the motion may uncover; past it the picture is mirrored.
+        thing: other sharp pictures of the same shape.
+        crop: side of the result.
+        settings: extents of the motion.
+        generator: random source on the pictures' device.
+
+    Returns:
+        Frames in linear light, (B, T, 3, crop, crop).
+    """
+    count, _, side, _ = background.shape
+    instants = settings.frames * settings.subframes
+    camera = random_paths(count, instants, side, settings.camera, generator)
+    own = random_paths(count, instants, side, settings.thing, generator)
+
+    scene = _uncover_highlights(to_light(background), settings.highlights, generator)
+    mask = _random_masks(count, side, settings.thing_share, generator)  # (B, 1, S, S)
+    cutout = torch.cat((to_light(thing) * mask, mask), dim=1)  # premultiplied, (B, 4, S, S)
+
+    frames = []
+    for index in range(settings.frames):
+        if index == settings.frames // 2:
+            moments = [instants // 2]
+        else:
+            moments = range(index * settings.subframes, (index + 1) * settings.subframes)
+        exposed = 0
+        for moment in moments:
+            view = _warp(scene, camera[:, moment], crop)
+            layer = _warp(cutout, camera[:, moment] @ own[:, moment], crop)
+            exposed = exposed + view * (1 - layer[:, 3:]) + layer[:, :3]
+        frames.append(exposed / len(moments))
+    return torch.stack(frames, dim=1)
+
+
+def _uncover_highlights(light: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Give clipped pixels the light they lost, so that their streaks saturate as real ones do."""
+    gain = 1 + (most - 1) * torch.rand(len(light), 1, 1, 1, generator=generator, device=light.device) ** 2
+    clipped = ((light.amax(dim=1, keepdim=True) - 0.9) / 0.1).clamp(0, 1)
+    return light * (1 + (gain - 1) * clipped)
+
+
+def _random_masks(count: int, side: int, share: float, generator: torch.Generator) -> Tensor:
+    """Soft blobs, (B, 1, S, S) in [0, 1]: a low-frequency field cut at its edge; empty for the rest."""
+    device = generator.device
+    field_ = torch.randn(count, 1, 6, 6, generator=generator, device=device)
+    field_ = F.interpolate(field_, size=(side, side), mode="bicubic", align_corners=False)
+    axis = torch.linspace(-1, 1, side, device=device)
+    centre = torch.rand(count, 2, 1, 1, generator=generator, device=device) - 0.5
+    distance = (axis[None, None] - centre[:, :1]) ** 2 + (axis[None, :, None] - centre[:, 1:]) ** 2  # (B, S, S)
+    blob = torch.sigmoid(side / 4 * (0.35 * field_ + 0.3 - distance.view(count, 1, side, side)))
+    present = torch.rand(count, 1, 1, 1, generator=generator, device=device) < share
+    return blob * present
+
+
+def _warp(image: Tensor, homography: Tensor, crop: int) -> Tensor:
+    """Sample the middle ``crop`` of an image through a homography: (B, C, S, S) -> (B, C, c, c)."""
+    side = image.shape[-1]
+    # Pixel centres of the middle crop in [-1, 1] coordinates of the whole (align_corners=False).
+    axis = (torch.arange(crop, device=image.device) - (crop - 1) / 2) * 2 / side
+    if (side - crop) % 2:
+        axis = axis + 1 / side  # stay on the pixel grid when the margins differ by one
+    grid = torch.stack(
+        (axis.expand(crop, crop), axis[:, None].expand(crop, crop), torch.ones_like(axis).expand(crop, crop))
+    )
+    moved = homography @ grid.reshape(3, -1)  # (B, 3, c*c)
+    moved = (moved[:, :2] / moved[:, 2:]).transpose(1, 2).reshape(-1, crop, crop, 2)
+    return F.grid_sample(image, moved, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -1,0 +1,100 @@
+"""Random camera and object paths: smooth shift, rotation, zoom and slight perspective.
+
+A path is one 3x3 homography per instant, in normalised image coordinates ([-1, 1] over width
+and height), the identity at the middle instant, so that the middle of a blur is the sharp image
+itself. Paths are Bezier curves of random order, as in GS-Blur's six-degree-of-freedom paths.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """How far a path goes over its whole time.
+
+    Attributes:
+        shift: longest displacement of the centre in pixels; drawn log-uniformly below it.
+        least_shift: shortest displacement in pixels.
+        rotation: standard deviation of the turn in degrees.
+        zoom: standard deviation of the relative change of scale.
+        perspective: standard deviation of the two perspective terms.
+        order: highest order of the Bezier curve; 1 is a straight, uniform motion.
+    """
+
+    shift: float = 48.0
+    least_shift: float = 2.0
+    rotation: float = 0.8
+    zoom: float = 0.008
+    perspective: float = 0.004
+    order: int = 4
+
+
+def random_paths(count: int, instants: int, side: int, settings: PathSettings, generator: torch.Generator) -> Tensor:
+    """Draw paths.
+
+    Args:
+        count: number of paths, B.
+        instants: points in time, M, odd.
+        side: width and height in pixels of the picture that the path moves over.
+        settings: extents.
+        generator: on the device where the paths are wanted.
+
+    Returns:
+        Homographies (B, M, 3, 3) that map output to source coordinates.
+    """
+    device = generator.device
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=device)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    # Six freedoms: shift x, shift y, rotation, zoom, perspective x, perspective y.
+    direction = 2 * math.pi * uniform(count)
+    ratio = settings.shift / settings.least_shift
+    extent = settings.least_shift * ratio ** uniform(count) * 2 / side  # pixels -> [-1, 1] units
+    shift = torch.stack((direction.cos(), direction.sin()), dim=1) * extent[:, None]  # (B, 2)
+    scale = torch.tensor(
+        [math.radians(settings.rotation), settings.zoom, settings.perspective, settings.perspective], device=device
+    )
+    travel = torch.cat((shift, normal(count, 4) * scale), dim=1)  # (B, 6) from start to end
+
+    curve = _bezier(travel, instants, settings.order, normal, uniform)  # (B, M, 6)
+    curve = curve - curve[:, instants // 2 : instants // 2 + 1]
+    return _homographies(curve)
+
+
+def _bezier(travel: Tensor, instants: int, highest: int, normal, uniform) -> Tensor:
+    """Bezier curves from 0 to ``travel`` whose inner control points are drawn: (B, M, 6)."""
+    count = len(travel)
+    order = 1 + (uniform(count) * highest).long().clamp(max=highest - 1)  # (B,) in 1..highest
+    knots = torch.arange(highest + 1, device=travel.device)
+    along = (knots / order[:, None]).clamp(max=1)[..., None]  # even spacing = uniform motion
+    # Inner control points stray by about a third of the way, in every freedom.
+    inner = ((knots > 0) & (knots < order[:, None]))[..., None]
+    sideways = travel[:, :2].flip(1) * torch.tensor([-1.0, 1.0], device=travel.device)
+    stray = torch.cat((travel[:, :2].abs() + sideways.abs(), travel[:, 2:].abs()), dim=1) / 3
+    control = travel[:, None] * along + inner * normal(count, highest + 1, 6) * stray[:, None]  # (B, K, 6)
+
+    t = torch.linspace(0, 1, instants, device=travel.device)  # (M,)
+    n, k = order[:, None, None].double(), knots[None, None].double()
+    log_binomial = torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma((n - k).clamp(min=0) + 1)
+    basis = log_binomial.exp() * t[:, None].double() ** k * (1 - t[:, None].double()) ** (n - k).clamp(min=0)
+    basis = (basis * (k <= n)).to(travel.dtype)  # (B, M, K)
+    return basis @ control
+
+
+def _homographies(curve: Tensor) -> Tensor:
+    """Freedoms (B, M, 6) -> matrices (B, M, 3, 3)."""
+    x, y, angle, zoom, px, py = curve.unbind(-1)
+    cos, sin, scale = angle.cos(), angle.sin(), zoom.exp()
+    one = torch.ones_like(x)
+    rows = [scale * cos, -scale * sin, x, scale * sin, scale * cos, y, px, py, one]
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))

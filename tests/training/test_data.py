@@ -1,0 +1,121 @@
+"""The corpus on disk, its pack, the batches drawn from it and the validation set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from deblur_demo.errors import InputError, OutputError
+from deblur_demo.synthesis.camera import CameraSettings
+from training.config import Recipe, Shares
+from training.data.batches import apportion, draw_batch
+from training.data.corpus import Corpus, held_out, load_corpus
+from training.data.pack import pack
+from training.data.validation import SIDE, write_validation
+
+CPU = torch.device("cpu")
+CLEAN = CameraSettings(noise_share=0.0, jpeg_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder: Path) -> Corpus:
+    return load_corpus(corpus_folder, CPU)
+
+
+def test_pictures_are_sorted_by_where_they_lie(corpus: Corpus):
+    assert len(corpus.clips) == 1 and len(corpus.clips[0]) == 16
+    assert len(corpus.pairs) == 2, "the held-out end of the clip is left out"
+    assert len(corpus.photos) == 3 + 2, "photos and the truths of pairs; held-out photos are not among them"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gopro/GOPR0372_07_00/blur/000109.jpg", False),
+        ("gopro/GOPR0372_07_00/blur/000110.jpg", True),
+        ("gopro_240fps/GOPR0410_11_00/000001.jpg", True),
+        ("photos/kodak/13.jpg", True),
+        ("photos/kodak/14.jpg", False),
+        ("photos/urban100/img_092.webp", True),
+    ],
+)
+def test_held_out_files(name: str, expected: bool):
+    assert held_out(name) is expected
+
+
+def test_a_wrong_folder_gets_the_expected_tree(tmp_path: Path):
+    for source in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(InputError, match="photos/"):
+            load_corpus(source, CPU)
+
+
+def test_a_pack_reads_like_its_folder(corpus_folder: Path, corpus: Corpus, tmp_path: Path):
+    quality = pack(corpus_folder, tmp_path / "pack.zip", megabytes=1.0)
+    assert (tmp_path / "pack.zip").stat().st_size < 1.1 * 2**20
+    packed = load_corpus(tmp_path / "pack.zip", CPU)
+    assert quality >= 70
+    assert [len(packed.photos), len(packed.clips[0]), len(packed.pairs)] == [5, 16, 2]
+    error = (packed.clips[0][3].float() - corpus.clips[0][3].float()).square().mean()
+    assert 10 * np.log10(255**2 / float(error)) > 30
+
+
+def test_a_pack_that_cannot_fit_says_so(corpus_folder: Path, tmp_path: Path):
+    with pytest.raises(OutputError, match="megabytes"):
+        pack(corpus_folder, tmp_path / "pack.zip", megabytes=0.01)
+
+
+def test_apportion_is_nearest_to_the_shares(corpus: Corpus):
+    assert apportion(8, Shares(photos=0.45, clips=0.2, pairs=0.35), corpus) == (4, 1, 3)
+    assert apportion(3, Shares(photos=1, clips=1, pairs=1), corpus) == (1, 1, 1)
+    only_photos = Corpus(photos=corpus.photos)
+    assert apportion(5, Shares(photos=1, clips=1, pairs=1), only_photos) == (5, 0, 0)
+
+
+def test_a_batch_follows_from_its_index(corpus: Corpus, recipe: Recipe):
+    one, same, other = (draw_batch(corpus, recipe, index, 32, one_stage=False) for index in (4, 4, 5))
+    assert torch.equal(one.runs[0][0], same.runs[0][0]) and one.runs[0][1] == same.runs[0][1]
+    assert not torch.equal(one.runs[0][0], other.runs[0][0])
+
+
+def test_goals_come_closer_to_the_truth(corpus: Corpus, recipe: Recipe):
+    batch = draw_batch(corpus, replace(recipe, camera=CLEAN), 0, 48, one_stage=False)
+    (blurred, goals), truth = batch.runs[0], batch.goal(1)
+    assert blurred.shape == truth.shape == (3, 3, 48, 48)
+    assert batch.goal(goals[0]).shape == (2, 3, 48, 48), "a real pair has no level between"
+    errors = [(image[:2] - truth[:2]).abs().mean().item() for image in (blurred, *map(batch.goal, goals))]
+    assert all(high > low for high, low in zip(errors, errors[1:], strict=False) if low > 0)
+    assert errors[-1] == 0
+
+
+def test_one_stage_batches_aim_at_the_truth_from_every_level(corpus: Corpus, recipe: Recipe):
+    batch = draw_batch(corpus, replace(recipe, camera=CLEAN), 0, 32, one_stage=True)
+    assert [goals for _, goals in batch.runs] == [[1]] * 4
+    errors = [(blurred[:2] - batch.goal(1)[:2]).abs().mean().item() for blurred, _ in batch.runs]
+    assert errors == sorted(errors), "levels 7, 9, 11, 13"
+
+
+def test_pairs_keep_blurred_and_sharp_aligned(corpus: Corpus, recipe: Recipe):
+    only_pairs = replace(recipe, camera=CLEAN, shares=Shares(photos=1, pairs=2))
+    for index in range(4):
+        batch = draw_batch(corpus, only_pairs, index, 64, one_stage=False)
+        blurred, sharp = batch.runs[0][0][1:], batch.truth
+        # A horizontal blur of 9 px keeps local means; turned or flipped differently they would not match.
+        pooled = [torch.nn.functional.avg_pool2d(side, 16) for side in (blurred, sharp)]
+        assert (pooled[0] - pooled[1]).abs().mean() < 0.05
+
+
+def test_the_validation_set_is_the_same_every_time(corpus_folder: Path, tmp_path: Path):
+    for target in ("one", "two"):
+        assert write_validation(corpus_folder, tmp_path / target) == 2
+    for name in ("photos_kodak_01.png", "photos_kodak_05.png"):
+        blurred, again, sharp = (
+            cv2.imread(str(tmp_path / side / name)) for side in ("one/blur", "two/blur", "one/sharp")
+        )
+        assert blurred.shape == (SIDE, SIDE, 3)
+        assert np.array_equal(blurred, again)
+        assert not np.array_equal(blurred, sharp)

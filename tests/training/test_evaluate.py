@@ -1,0 +1,107 @@
+"""Scores per iteration, the table, and champion against challenger."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deblur_demo import metrics
+from deblur_demo.errors import InputError, SettingError
+from deblur_demo.models import checkpoint, registry
+from deblur_demo.runtime.deblurrer import Deblurrer
+from training.__main__ import main
+from training.promotion import parse_slice, promote, table
+from training.scores import quick_psnr, read_pairs, score
+
+
+@pytest.fixture
+def pairs_folder(corpus_folder: Path) -> Path:
+    return corpus_folder / "gopro/GOPR0372_07_00"
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A network that only hands its input through."""
+    model = registry.build("mtrnn-lite")
+    with torch.no_grad():
+        model.head.weight.zero_()
+    path = tmp_path / "idle" / "mtrnn-lite.safetensors"
+    path.parent.mkdir()
+    checkpoint.save(model, path, checkpoint.Card("mtrnn-lite"))
+    return path
+
+
+def options(pairs: Path, **more) -> argparse.Namespace:
+    return argparse.Namespace(
+        pairs=[pairs], frames="0:1", device="cpu", precision="fp32", tile="auto", iterations=2, **more
+    )
+
+
+def test_row_0_is_the_input_and_an_idle_network_changes_nothing(pairs_folder: Path, weights: Path):
+    pairs = read_pairs(pairs_folder, slice(0, 2))
+    scores = score(Deblurrer(checkpoint.load(weights)[0], "cpu", "fp32"), pairs, 3)
+    by_hand = np.mean([metrics.psnr(pair.blurred, pair.sharp) for pair in pairs])
+    assert scores.psnr == pytest.approx([by_hand] * 4)
+    assert scores.gain == pytest.approx(0)
+    assert len(scores.ssim) == len(scores.seconds) == 4 and scores.seconds[0] == 0 < scores.seconds[1]
+
+
+def test_quick_psnr_agrees_with_the_products_path(pairs_folder: Path):
+    model = registry.build("mtrnn-lite").eval()
+    with torch.no_grad():
+        model.head.weight.mul_(20)
+    pairs = read_pairs(pairs_folder, slice(0, 1))
+    exact = score(Deblurrer(model, "cpu", "fp32"), pairs, 3)
+    assert quick_psnr(model, pairs, 3) == pytest.approx(exact.psnr, abs=1e-3)
+    assert exact.psnr[3] != pytest.approx(exact.psnr[0], abs=0.01)
+
+
+def test_evaluate_prints_a_row_a_step(pairs_folder: Path, weights: Path, capsys: pytest.CaptureFixture):
+    command = ["evaluate", str(weights), "--pairs", str(pairs_folder), "--frames", "0:1", "--iterations", "2"]
+    assert main([*command, "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    rows = [line for line in out.splitlines() if line.startswith(("| 0", "| 1", "| 2"))]
+    pair = read_pairs(pairs_folder, slice(0, 1))[0]
+    assert len(rows) == 3
+    assert f"{metrics.psnr(pair.blurred, pair.sharp):.2f}" in rows[0]
+
+
+def test_a_challenger_must_be_better_on_every_set(pairs_folder: Path, weights: Path, tmp_path: Path):
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    assert "bundled" in promote(weights, options(pairs_folder, hardware="2 CPU cores"), bundled)
+    champion = checkpoint.sha256(bundled / "mtrnn-lite.safetensors")
+    card = checkpoint.read_card(bundled / "mtrnn-lite.safetensors")
+    assert card.hardware == "2 CPU cores"
+    assert len(card.metrics[pairs_folder.name]["psnr"]) == 3
+
+    worse = checkpoint.load(weights)[0]
+    with torch.no_grad():
+        worse.head.bias.fill_(0.05)
+    challenger = tmp_path / "worse.safetensors"
+    checkpoint.save(worse, challenger, checkpoint.Card("mtrnn-lite"))
+    assert "kept" in promote(challenger, options(pairs_folder), bundled)
+    assert checkpoint.sha256(bundled / "mtrnn-lite.safetensors") == champion
+
+
+def test_a_folder_without_pairs_gets_the_expected_tree(tmp_path: Path, pairs_folder: Path):
+    with pytest.raises(InputError, match="sharp/"):
+        read_pairs(tmp_path)
+    with pytest.raises(InputError, match="sharp/"):
+        read_pairs(pairs_folder, slice(10, 20))
+
+
+def test_slices():
+    assert parse_slice("0:5") == slice(0, 5)
+    assert parse_slice("::4") == slice(None, None, 4)
+    with pytest.raises(SettingError, match="frames"):
+        parse_slice("first")
+
+
+def test_table_is_markdown(pairs_folder: Path, weights: Path):
+    scores = score(Deblurrer(checkpoint.load(weights)[0], "cpu"), read_pairs(pairs_folder, slice(0, 1)), 1)
+    assert table(scores).splitlines()[1] == "|---|---|---|---|"

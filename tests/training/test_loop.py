@@ -1,0 +1,134 @@
+"""The loop: it learns, and an interrupted run ends with the same weights as an uninterrupted one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from deblur_demo.errors import CheckpointError
+from deblur_demo.models import checkpoint
+from training.config import Curriculum, Loss, Recipe
+from training.data.corpus import Corpus, load_corpus
+from training.loop import Trainer
+from training.losses.terms import fft, l1, weighted
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder: Path) -> Corpus:
+    return load_corpus(corpus_folder, CPU)
+
+
+def test_resumed_equals_uninterrupted(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    whole = Trainer(recipe, corpus, tmp_path / "whole", CPU)
+    losses = [whole.train_batch()[0] for _ in range(4)]
+
+    first = Trainer(recipe, corpus, tmp_path / "parts", CPU)
+    resumed_losses = [first.train_batch()[0] for _ in range(2)]
+    first.save()
+    second = Trainer(recipe, corpus, tmp_path / "parts", CPU)
+    assert second.update == first.update > 0
+    resumed_losses += [second.train_batch()[0] for _ in range(2)]
+
+    assert resumed_losses == losses
+    for kind in ("model", "average"):
+        for name, value in getattr(whole, kind).state_dict().items():
+            assert torch.equal(value, getattr(second, kind).state_dict()[name]), f"{kind} {name}"
+
+
+def test_training_lowers_the_loss(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    recipe = replace(recipe, updates=200, curriculum=Curriculum(one_stage=1.0), late_from=1.0, loss=Loss(1.0, 0.5))
+    trainer = Trainer(recipe, corpus, tmp_path, CPU)
+    fixed = replace(recipe, seed=99)
+    before = _one_stage_loss(trainer, fixed)
+    for _ in range(15):
+        trainer.train_batch()
+    assert trainer.update == 60, "four levels a batch"
+    assert _one_stage_loss(trainer, fixed) < 0.97 * before
+
+
+@torch.no_grad()
+def _one_stage_loss(trainer: Trainer, recipe: Recipe) -> float:
+    from training.data.batches import draw_batch
+
+    total = 0.0
+    for index in range(4):
+        batch = draw_batch(trainer.corpus, recipe, index, 32, one_stage=True)
+        for blurred, _ in batch.runs:
+            total += float(l1(next(trainer.model.run(blurred[:, None], 1)).image, batch.goal(1)))
+    return total
+
+
+def test_each_iteration_is_an_update_of_its_own(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    trainer = Trainer(recipe, corpus, tmp_path, CPU)
+    trainer.train_batch()
+    assert 4 <= trainer.update <= 7
+    assert not torch.equal(trainer.model.head.weight, trainer.average.head.weight)
+
+
+def test_a_loss_that_is_not_finite_is_skipped(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    trainer = Trainer(recipe, corpus, tmp_path, CPU)
+    with torch.no_grad():
+        trainer.model.head.bias[0] = float("nan")
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.train_batch()
+    assert trainer.skipped == trainer.update > 0
+    for name, value in trainer.model.state_dict().items():
+        torch.testing.assert_close(value, before[name], equal_nan=True, atol=0, rtol=0)
+
+
+def test_a_go_leaves_state_best_weights_and_card(recipe: Recipe, corpus: Corpus, corpus_folder: Path, tmp_path: Path):
+    from training.scores import Pair
+
+    picture = corpus.pairs[0]
+    pair = Pair("pair", *(side[:, :64, :64].permute(1, 2, 0).numpy() for side in picture))
+    trainer = Trainer(replace(recipe, updates=10), corpus, tmp_path, CPU)
+    trainer.run(minutes=1, validation={"pairs": [pair]})
+    assert trainer.update >= 10
+    model, card = checkpoint.load(tmp_path / "best.safetensors")
+    assert card.model == "mtrnn-lite" and card.updates == trainer.update
+    assert len(card.metrics["pairs"]["psnr"]) == 1 + model.traits.steps
+    assert list((tmp_path / "log").glob("events*"))
+
+
+def test_a_damaged_state_is_named(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    (tmp_path / "state.pt").write_bytes(b"not a state")
+    with pytest.raises(CheckpointError, match="state.pt"):
+        Trainer(recipe, corpus, tmp_path, CPU)
+
+
+def test_sigterm_saves(corpus_folder: Path, tmp_path: Path):
+    recipe = tmp_path / "long.toml"
+    recipe.write_text('model = "mtrnn-lite"\nupdates = 100000\nbatch = 2\ncrop = 32\nlate_crop = 32\n')
+    command = [sys.executable, "-m", "training", "train", str(recipe), "--data", str(corpus_folder), "--state"]
+    process = subprocess.Popen([*command, str(tmp_path / "run"), "--device", "cpu"], cwd=ROOT, stderr=subprocess.PIPE)
+    os.set_blocking(process.stderr.fileno(), False)
+    progress, deadline = b"", time.monotonic() + 120
+    while b"loss=" not in progress and time.monotonic() < deadline and process.poll() is None:
+        progress += process.stderr.read() or b""
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0, progress.decode()[-2000:]
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert state["update"] > 0
+
+
+def test_losses_by_hand():
+    generator = torch.Generator().manual_seed(0)
+    estimate, truth = torch.rand(2, 2, 3, 8, 8, generator=generator)
+    assert float(l1(estimate, truth)) == pytest.approx(float((estimate - truth).abs().sum() / 384))
+    spectrum = torch.fft.rfft2(estimate - truth) / 8
+    by_hand = (spectrum.real.abs().mean() + spectrum.imag.abs().mean()) / 2
+    assert float(fft(estimate, truth)) == pytest.approx(float(by_hand), rel=1e-5)
+    both = weighted(Loss(l1=2.0, fft=0.5), estimate, truth)
+    assert float(both) == pytest.approx(2 * float(l1(estimate, truth)) + 0.5 * float(by_hand), rel=1e-5)

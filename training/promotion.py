@@ -1,0 +1,80 @@
+"""Champion against challenger: new weights are bundled only if they are better on every set."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from deblur_demo.errors import SettingError
+from deblur_demo.models import checkpoint
+from deblur_demo.runtime.deblurrer import Deblurrer
+from training.scores import Scores, read_pairs, score
+
+
+def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
+    """Score one checkpoint on every folder of ``options.pairs``, by the folder's name.
+
+    Args:
+        weights: ``.safetensors`` with its card.
+        options: ``pairs``, ``frames``, ``device``, ``precision``, ``tile`` and maybe ``iterations``.
+    """
+    model, _ = checkpoint.load(weights)
+    deblurrer = Deblurrer(model, options.device, options.precision, options.tile)
+    chosen = parse_slice(options.frames)
+    return {
+        folder.name: score(deblurrer, read_pairs(folder, chosen), getattr(options, "iterations", None))
+        for folder in options.pairs
+    }
+
+
+def promote(weights: Path, options: argparse.Namespace, bundled: Path = checkpoint.BUNDLED) -> str:
+    """Copy a challenger over the champion if its last step is better on every set.
+
+    Args:
+        weights: the challenger, with its card.
+        options: as in ``score_all``, and maybe ``hardware`` for the card.
+        bundled: folder of the champions.
+
+    Returns:
+        One line that says what was decided, and why.
+    """
+    model, card = checkpoint.load(weights)
+    target = bundled / f"{card.model}.safetensors"
+    challenger = score_all(weights, options)
+    if target.is_file():
+        champion = score_all(target, options)
+        for name, scores in challenger.items():
+            if scores.psnr[-1] <= champion[name].psnr[-1]:
+                return (
+                    f"{card.model} kept: on {name} the challenger reaches {scores.psnr[-1]:.3f} dB, "
+                    f"the champion {champion[name].psnr[-1]:.3f} dB"
+                )
+    metrics = {
+        name: {"psnr": [round(v, 3) for v in scores.psnr], "ssim": [round(v, 4) for v in scores.ssim]}
+        for name, scores in challenger.items()
+    }
+    hardware = getattr(options, "hardware", None) or card.hardware
+    checkpoint.save(model, target, replace(card, metrics=metrics, hardware=hardware))
+    gains = ", ".join(f"{name} {scores.gain:+.2f} dB" for name, scores in challenger.items())
+    return f"{card.model} bundled: {gains} over the blurred input"
+
+
+def table(scores: Scores) -> str:
+    """Scores as a Markdown table, a row per step."""
+    rows = ["| step | PSNR dB | SSIM | seconds |", "|---|---|---|---|"]
+    steps = zip(scores.psnr, scores.ssim, scores.seconds, strict=True)
+    rows += [f"| {i} | {psnr:.2f} | {ssim:.4f} | {seconds:.3f} |" for i, (psnr, ssim, seconds) in enumerate(steps)]
+    return "\n".join(rows)
+
+
+def parse_slice(text: str) -> slice:
+    """``"0:5"``, ``"::4"`` or ``":"`` as a slice.
+
+    Raises:
+        SettingError: anything else.
+    """
+    try:
+        return slice(*(int(part) if part else None for part in text.split(":")))
+    except (ValueError, TypeError) as error:
+        raise SettingError(f"--frames is {text!r}", "start:stop or start:stop:step", "Write 0:5, say") from error
