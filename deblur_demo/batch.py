@@ -43,7 +43,7 @@ class Outcome:
     Attributes:
         input, output: paths; ``output`` is None if there is none.
         error: why it failed, None if it did not.
-        notices: what was assumed while reading.
+        notices: what was assumed while reading, and what happened on the way.
         steps: for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse.
     """
 
@@ -132,11 +132,11 @@ def carry_out(
     truth_path = _truth_of(order)
     photo = read_image(order.source, max_megapixels, keep_metadata)
     truth = None if truth_path is None else read_image(truth_path, max_megapixels)
-    outcome.notices = photo.notices
     for event in deblur_image(photo, deblurrer, iterations, truth):
         if isinstance(event, StepReport):
             photo = event.photo
             outcome.steps.append(_figures(event))
+            outcome.notices = photo.notices
             if order.steps is not None:
                 _write(photo, order.steps / f"step_{event.index:02d}.png", order)
         yield event

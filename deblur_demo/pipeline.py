@@ -154,13 +154,13 @@ def deblur_image(
             "Use a reference of the same picture, uncropped",
         )
     yield _report(0, photo, 0.0, None, truth)
-    frame = to_tensor(photo.pixels)  # (1, 3, H, W)
     # A network for clips sees a photo as a clip that stands still.
-    frames = window([frame] * deblurrer.model.traits.frames)  # (1, N, 3, H, W)
+    frames = window([to_tensor(photo.pixels)] * deblurrer.model.traits.frames)  # (1, N, 3, H, W)
     for event in deblurrer.events(frames, iterations):
         if isinstance(event, Step):
-            sharper = replace(photo, pixels=to_pixels(event.image, photo.pixels.dtype))
-            yield _report(event.index, sharper, event.seconds, event.change, truth)
+            pixels = to_pixels(event.image, photo.pixels.dtype)
+            photo = replace(photo, pixels=pixels, notices=(*photo.notices, *event.notices))
+            yield _report(event.index, photo, event.seconds, event.change, truth)
         else:
             yield event
 
