@@ -14,6 +14,7 @@ from deblur_demo.media.metadata import upright
 from deblur_demo.media.png import Png
 
 PEAK = 65535
+UNCOMPRESSED = 1
 CONTIGUOUS = 1  # planar configuration: the samples of a pixel lie side by side
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
 ASSOCIATED, UNASSOCIATED = 1, 2  # extra samples: alpha that the colours are multiplied by, or are not
@@ -41,17 +42,23 @@ def decode_tiff(data: bytes, page: tifffile.TiffPage, orientation: int, name: st
         name: of the file, for errors.
 
     Raises:
-        InputError: neither grey nor RGB.
+        InputError: neither grey nor RGB, or in an order of samples that no decoder here does safely.
     """
     if page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         raise InputError(
-            f"{name} has 16-bit samples of colour space {getattr(page.photometric, 'name', page.photometric)}",
+            f"{name} has 16-bit samples of colour space {getattr(page.photometric, 'name', repr(page.photometric))}",
             "grey or RGB in 16-bit TIFF",
             "Export it as RGB",
         )
     if page.planarconfig == CONTIGUOUS and page.samplesperpixel in (1, 3, 4):
         samples = _decode(data)  # turns the picture by itself
-    else:  # layouts that OpenCV mixes up
+    elif page.compression != UNCOMPRESSED:  # tifffile would unpack any strip to any size
+        raise InputError(
+            f"{name} has compressed 16-bit samples in an unusual order",
+            "16-bit TIFF with the samples of a pixel side by side, or uncompressed",
+            "Export it as PNG",
+        )
+    else:  # orders that OpenCV mixes up
         planes = page.asarray()
         samples = planes if page.planarconfig == CONTIGUOUS else np.moveaxis(planes, 0, 2)
         samples = upright(samples, orientation)

@@ -7,6 +7,7 @@ ever opened. Size is checked in the header; a picture beyond the cap is never de
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import secrets
@@ -36,6 +37,7 @@ FIRST_FRAME = "It is an animation: only its first frame is used."
 BYTES_PER_PIXEL, SPARE_BYTES = 8, 64 << 20
 JPEG_EXIF_BYTES = 65533
 PREVIEW = 1  # TIFF page that is a reduced version of another
+MAX_SAMPLES = 4
 ICC_TAG = 34675
 UNSIGNED = 1  # TIFF sample format
 
@@ -91,9 +93,10 @@ def read_image(path: Path, max_megapixels: float | None = None, keep_metadata: b
     except DeblurError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise LimitError(f"{name} does not fit into memory", "a smaller picture", "Scale it down first") from error
+        found = f"{name} is too large for the memory at hand"
+        raise LimitError(found, f"at most {limit:g} megapixels", "Scale it down first") from error
     except Exception as error:  # a decoder that is fed hostile bytes may raise anything
-        reason = str(error)[:100] or type(error).__name__
+        reason = _printable(str(error)[:100]) or type(error).__name__
         raise InputError(
             f"{name} cannot be read: {reason}", f"an intact {ACCEPTED}", "Copy or export it again"
         ) from error
@@ -136,7 +139,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
         else:
             data = plain.encode(*parts, photo.exif, kind)
     except Exception as error:  # an encoder that is fed a stranger's EXIF may raise anything
-        reason = str(error)[:100] or type(error).__name__
+        reason = _printable(str(error)[:100]) or type(error).__name__
         raise OutputError(
             f"{name} cannot be encoded: {reason}", "a picture that the format holds", "Try .png"
         ) from error
@@ -200,6 +203,11 @@ def _read_tiff(stream: BinaryIO, kind: str, name: str, limit: float, keep: bool)
         if page.sampleformat != UNSIGNED or page.bitspersample not in (1, 2, 4, 8, 16):
             found = f"{page.bitspersample}-bit {'unsigned' if page.sampleformat == UNSIGNED else 'float or signed'}"
             raise InputError(f"{name} has {found} samples", metadata.SAMPLES, "Export it with 8 or 16 bits")
+        if page.samplesperpixel > MAX_SAMPLES:
+            found = f"{name} has {page.samplesperpixel} samples per pixel"
+            raise InputError(found, f"at most {MAX_SAMPLES}", "Export it as RGB")
+        if len(page.dataoffsets) < math.prod(page.chunked):  # decoders would fill the gaps with black
+            raise InputError(f"{name} lacks parts of its pixel data", "an intact TIFF", "Copy or export it again")
         stream.seek(0)
         image = plain.open_header(stream, kind) if page.bitspersample < 16 else None
         turn, exif, notices = metadata.understand(None if file.is_bigtiff else stream, keep)
@@ -279,5 +287,9 @@ def _store(data: ndarray | memoryview | bytes, path: Path, name: str) -> None:
 
 def _shown(path: Path) -> str:
     """A file's name, fit for one line: without its folders, marks of direction, line ends."""
-    name = "".join(letter if letter.isprintable() else "?" for letter in path.name) or str(path)
+    name = _printable(path.name) or str(path)
     return name if len(name) <= 60 else name[:40] + "..." + name[-17:]
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -43,7 +43,8 @@ ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 SAVE_OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"lossless": True, "exact": True, "method": 1},  # exact: keep colours under alpha 0
+    # Exact: keep colours under alpha 0. The least effort costs a tenth in size and saves nine tenths of the time.
+    "WEBP": {"lossless": True, "exact": True, "method": 0, "quality": 0},
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "BMP": {},
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
+import zipfile
 import zlib
 from types import SimpleNamespace
 
@@ -58,6 +60,24 @@ def exif_bytes(orientation: int = 1) -> bytes:
     return b"Exif\0\0II*\0\x08\0\0\0" + first + place + struct.pack("<6I", 50, 1, 12345, 67, 0, 1)
 
 
+def zip_bytes() -> bytes:
+    """An archive of one text."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.txt", "text")
+    return file.getvalue()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty folder to work in, and an empty temporary folder that must stay so."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="session")
 def display_p3() -> bytes:
     """A Display-P3 profile (ICC.1:2022): matrix and gamma 2.2, adapted to D50."""
@@ -100,5 +120,5 @@ def display_p3() -> bytes:
 def kit(display_p3) -> SimpleNamespace:
     """Everything that builds a file."""
     return SimpleNamespace(
-        chunk=png_chunk, png=png_bytes, pil=pil_bytes, tiff=tiff_bytes, exif=exif_bytes, p3=display_p3
+        chunk=png_chunk, png=png_bytes, pil=pil_bytes, tiff=tiff_bytes, exif=exif_bytes, zip=zip_bytes, p3=display_p3
     )
