@@ -81,7 +81,7 @@ def _train(arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe, updates=arguments.updates, batch=arguments.batch)
     device = place(arguments.device).device
     corpus = load_corpus(arguments.data, device, least_side=max(recipe.crop, recipe.late_crop) + 2 * MARGIN)
-    print(f"{len(corpus.photos)} photos, {len(corpus.clips)} clips, {len(corpus.pairs)} pairs on {device}")
+    print(f"{len(corpus.photos)} photos, {len(corpus.clips)} clips, {sum(map(len, corpus.pairs))} pairs on {device}")
     folder = arguments.state or Path("runs") / arguments.recipe.stem
     trainer = Trainer(recipe, corpus, folder, device, compiled=arguments.compile)
     if arguments.init and trainer.update == 0:

@@ -34,7 +34,7 @@ class MotionSettings:
     frames: int = 13
     subframes: int = 3
     camera: PathSettings = field(default_factory=PathSettings)
-    thing: PathSettings = field(default_factory=lambda: PathSettings(shift=40.0))
+    thing: PathSettings = field(default_factory=lambda: PathSettings(shift=24.0))
     thing_share: float = 0.4
     highlights: float = 4.0
 

@@ -27,7 +27,7 @@ class PathSettings:
         order: highest order of the Bezier curve; 1 is a straight, uniform motion.
     """
 
-    shift: float = 48.0
+    shift: float = 30.0
     least_shift: float = 2.0
     rotation: float = 0.8
     zoom: float = 0.008

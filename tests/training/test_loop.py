@@ -90,7 +90,7 @@ def test_a_loss_that_is_not_finite_is_skipped(recipe: Recipe, corpus: Corpus, tm
 def test_a_go_leaves_state_best_weights_and_card(recipe: Recipe, corpus: Corpus, corpus_folder: Path, tmp_path: Path):
     from training.scores import Pair
 
-    picture = corpus.pairs[0]
+    picture = corpus.pairs[0][0]
     pair = Pair("pair", *(side[:, :64, :64].permute(1, 2, 0).numpy() for side in picture))
     trainer = Trainer(replace(recipe, updates=10), corpus, tmp_path, CPU)
     trainer.run(minutes=1, validation={"pairs": [pair]})

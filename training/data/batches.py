@@ -64,7 +64,8 @@ def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage:
         windows = [_random_window(corpus.clips, recipe.motion.frames, crop, chance) for _ in range(clips)]
         parts.append(to_light(torch.stack(windows).float() / 255))
     for _ in range(pairs):
-        blurred, sharp = _random_crop(corpus.pairs[_below(len(corpus.pairs), chance)], crop, chance)
+        clip = corpus.pairs[_below(len(corpus.pairs), chance)]
+        blurred, sharp = _random_crop(clip[_below(len(clip), chance)], crop, chance)
         real.append(blurred.float() / 255)
         truth.append(sharp.float() / 255)
     light = torch.cat(parts)  # (B - P, T, 3, c, c)

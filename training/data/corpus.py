@@ -58,12 +58,12 @@ class Corpus:
     Attributes:
         photos: sharp pictures, the truths of pairs among them.
         clips: consecutive frames of one high-speed clip each.
-        pairs: (blurred, sharp).
+        pairs: (blurred, sharp), a list for each clip, so that a long clip need not drown a short one.
     """
 
     photos: list[Tensor] = field(default_factory=list)
     clips: list[list[Tensor]] = field(default_factory=list)
-    pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    pairs: list[list[tuple[Tensor, Tensor]]] = field(default_factory=list)
 
     @property
     def device(self) -> torch.device:
@@ -86,19 +86,19 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0) -> Corp
         decoded = pool.map(lambda item: _decode(item[0], item[1]()), files.items())
         pictures = {name: picture.to(device) for name, picture in zip(files, decoded, strict=True)}
 
-    corpus, clips = Corpus(), defaultdict(list)
+    corpus, clips, pairs = Corpus(), defaultdict(list), defaultdict(list)
     for name, picture in pictures.items():
         path = PurePosixPath(name)
         if path.parent.name == "sharp":
             blurred = path.parent.parent / "blur" / path.name
             if str(blurred) in pictures:
-                corpus.pairs.append((pictures[str(blurred)], picture))
+                pairs[path.parent].append((pictures[str(blurred)], picture))
             corpus.photos.append(picture)
         elif "240fps" in name:
             clips[path.parent].append(picture)
         elif path.parent.name != "blur":
             corpus.photos.append(picture)
-    corpus.clips = list(clips.values())
+    corpus.clips, corpus.pairs = list(clips.values()), list(pairs.values())
     corpus.photos = [photo for photo in corpus.photos if min(photo.shape[-2:]) >= least_side]
     if not (corpus.photos or corpus.clips):
         raise InputError(f"{source} holds no training pictures", TREE, "Point --data at such a folder")
