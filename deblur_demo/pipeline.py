@@ -18,6 +18,7 @@ from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.media.image import Photo
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Restorer
+from deblur_demo.models.convert import READERS
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import place
 from deblur_demo.settings import DEVICE, ITERATIONS, PRECISION, TILE
@@ -107,9 +108,7 @@ def resolve(job: Job) -> Job:
         raise CheckpointError(
             f"there are no trained weights of {name}",
             f"{name}.safetensors with its card in {checkpoint.BUNDLED} or {checkpoint.user_cache()}",
-            f"Train them (python -m training train training/recipes/{name}.toml --data FOLDER), "
-            "convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors "
-            f"--model {name}), or try fresh weights on the command line with --untrained",
+            _ways_to_weights(name),
         )
     return replace(job, model=name, checkpoint=found)
 
@@ -207,6 +206,16 @@ def _report(index: int, photo: Photo, seconds: float, change: float | None, trut
         for name in ("psnr", "ssim", "mse")
     }
     return StepReport(index, photo, seconds, change, metrics.sharpness(photo.pixels), **figures)
+
+
+def _ways_to_weights(name: str) -> str:
+    recipe = f"training/recipes/{name}.toml"
+    if not (checkpoint.BUNDLED.parent / recipe).is_file():
+        recipe = f'RECIPE.toml, with model = "{name}" in it,'
+    ways = [f"Train them (python -m training train {recipe} --data FOLDER)"]
+    if name in READERS:
+        ways.append(f"convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors --model {name})")
+    return ", ".join((*ways, "or try fresh weights on the command line with --untrained"))
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from deblur_demo.media.image import Photo
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.pipeline import Job, StepReport, deblur_image, default_model, models, open_deblurrer, resolve
 from deblur_demo.runtime.deblurrer import TileDone
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -137,15 +140,21 @@ def test_a_classic_filter_needs_no_weights(no_weights, shaky_photo):
 
 def test_without_weights_the_ways_out_are_named(no_weights):
     with pytest.raises(CheckpointError) as caught:
+        open_deblurrer(Job("carlo", device="cpu"))
+    message = str(caught.value)
+    assert str(no_weights) in message and "--untrained" in message
+    assert 'python -m training train RECIPE.toml, with model = "carlo"' in message
+    assert "convert" not in message, "nobody has published a file of it that we read"
+
+
+def test_the_networks_with_a_recipe_and_a_converter_name_both(no_weights, monkeypatch):
+    monkeypatch.setattr(checkpoint, "BUNDLED", ROOT / "checkpoints-that-are-not-there")
+    with pytest.raises(CheckpointError) as caught:
         open_deblurrer(Job("mtrnn", device="cpu"))
     message = str(caught.value)
-    for way in (
-        "python -m training train training/recipes/mtrnn.toml",
-        "python -m deblur_demo convert",
-        "--untrained",
-        str(no_weights),
-    ):
-        assert way in message
+    assert "python -m training train training/recipes/mtrnn.toml --data FOLDER" in message
+    assert "python -m deblur_demo convert FILE -o OUT.safetensors --model mtrnn" in message
+    assert (ROOT / "training" / "recipes" / "mtrnn.toml").is_file()
 
 
 def test_fresh_weights_are_the_same_every_time_and_leave_the_generator_alone(no_weights):
