@@ -14,7 +14,8 @@ of residual blocks looks at them with four atrous rates at once. Where a paper l
 - ``atrous-5`` and ``atrous-10-3f`` are the Bologna report's, whose code joins the first features
   to the up-sampled ones. Slope 0.3 is the default of Keras, as are the borders: its layers are
   registered here in the order of that code, so that weights from Keras can be paired by order.
-- ``...-s`` work on the image folded by 2 and at half the width, for machines without a GPU.
+- ``...-s`` work on the image folded by 2, at half the width and with 10 blocks, for machines
+  without a GPU: half a second for 640 x 360 on two cores in bf16.
 """
 
 from __future__ import annotations
@@ -208,8 +209,15 @@ _BREHM = (
 )
 _BOLOGNA = "Mancini and Simonati, Deep Image Deblurring, University of Bologna 2021"
 
-_STAGE1 = AtrousSettings()
-_SMALL = {"branch": 64, "width": 128, "stem": 5, "encoder": (64, 128), "decoder": (64, 48), "unshuffle": 2}
+_SMALL = {
+    "branch": 64,
+    "width": 128,
+    "stem": 5,
+    "encoder": (64, 128),
+    "decoder": (64, 48),
+    "init": "damped",
+    "unshuffle": 2,
+}
 _KERAS = {
     "skip": "stem",
     "activate_sum": True,
@@ -221,7 +229,7 @@ _KERAS = {
 }
 
 VARIANTS = {
-    "brehm-stage1": Variant(AtrousNet, _STAGE1, paper=_BREHM, trained_for="motion"),
+    "brehm-stage1": Variant(AtrousNet, AtrousSettings(), paper=_BREHM, trained_for="motion"),
     "brehm-stage1-released": Variant(
         AtrousNet,
         AtrousSettings(stem=7, encoder=(64, 128), decoder=(128, 64), skip="strided", activate_sum=True, scale="after"),
@@ -248,6 +256,6 @@ VARIANTS = {
         AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS), paper=_BOLOGNA, trained_for="motion"
     ),
     "atrous-10-3f-s": Variant(
-        AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS, **_SMALL), paper=_BOLOGNA, trained_for="motion"
+        AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS | _SMALL), paper=_BOLOGNA, trained_for="motion"
     ),
 }

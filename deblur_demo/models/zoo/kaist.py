@@ -8,7 +8,7 @@ The block counts are those of the report's figure 10 (9 + 9 + 4 down-up, 4 + 9 u
 prose's. Where text and the authors' Keras code differ, the code is followed, because its weights
 can be read: its 1 x 1 convolutions and the one before the kernels are not activated, LeakyReLU
 has Keras' slope 0.3, and strided layers are padded as Keras does. Layers are registered in the
-order of that code.
+order of that code. ``kaist-3f-s`` has half the width, a quarter of the arithmetic.
 """
 
 from __future__ import annotations
