@@ -128,7 +128,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
     name = _shown(path)
     kind = next((kind for kind in WRITTEN_KINDS if path.suffix.lower() in plain.SUFFIXES[kind]), None)
     if kind is None:
-        raise OutputError(f"{name} ends in {path.suffix or 'no suffix'}", WRITTEN, "Choose one of these")
+        raise OutputError(f"{name} names no format that can be written", WRITTEN, "Choose one of these")
     photo, notices = _fit(photo, kind)
     parts = photo.pixels, photo.alpha, photo.icc
     try:
@@ -219,7 +219,7 @@ def _read_tiff(stream: BinaryIO, kind: str, name: str, limit: float, keep: bool)
             stream.seek(0)
             pixels, alpha = deep.decode_tiff(stream.read(), page, turn, name)
             icc, more = metadata.rgb_profile(icc)
-        with suppress(IndexError, tifffile.TiffFileError):
+        with suppress(Exception):  # a second page that cannot be read is none
             file.pages[1]
             notices.append("It has several pages: only the first is used.")
     return Photo(pixels, alpha, icc, exif, (*notices, *more))
@@ -246,11 +246,8 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
     """Take away what a format cannot hold, and say so."""
     notices = []
     if photo.pixels.dtype.itemsize == 2 and kind not in ("PNG", "TIFF"):
-        eight = (
-            None if plane is None else cv2.convertScaleAbs(plane, alpha=1 / 257)
-            for plane in (photo.pixels, photo.alpha)
-        )
-        photo = replace(photo, **dict(zip(("pixels", "alpha"), eight, strict=True)))
+        alpha = None if photo.alpha is None else _rounded(photo.alpha)
+        photo = replace(photo, pixels=_rounded(photo.pixels), alpha=alpha)
         notices.append(f"{kind} holds 8 bits per channel: the 16-bit picture was rounded.")
     if photo.alpha is not None and kind in ("JPEG", "BMP"):
         photo = replace(photo, alpha=None)
@@ -264,6 +261,10 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
         photo = replace(photo, exif=None)
         notices.append(f"This {kind} cannot hold the EXIF data: it was left out.")
     return photo, tuple(notices)
+
+
+def _rounded(deep_plane: ndarray) -> ndarray:
+    return cv2.convertScaleAbs(deep_plane, alpha=255 / deep.PEAK)
 
 
 def _store(data: ndarray | memoryview | bytes, path: Path, name: str) -> None:

@@ -46,14 +46,20 @@ def profile_space(icc: bytes) -> str | None:
 
 
 def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """A grey or CMYK picture in sRGB, by its own profile (relative to perceptual intent).
+    """A grey or CMYK picture in sRGB, by its own profile, with perceptual intent.
 
     Raises:
         ImageCms.PyCMSError: the profile has no such transform.
     """
-    return ImageCms.profileToProfile(
-        image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-    )
+    source, target = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
+    if image.mode == "L":
+        # There are 256 greys, so each is done exactly; by itself, the library interpolates coarsely in the shadows.
+        ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+        exact = ImageCms.Flags.NOOPTIMIZE
+        table = np.array(ImageCms.profileToProfile(ramp, source, target, outputMode="RGB", flags=exact))[0]  # (256, 3)
+        return Image.fromarray(table[np.asarray(image)])
+    fine = ImageCms.Flags.HIGHRESPRECALC
+    return ImageCms.profileToProfile(image, source, target, outputMode="RGB", flags=fine)
 
 
 def rgb_profile(icc: bytes | None) -> tuple[bytes | None, list[str]]:

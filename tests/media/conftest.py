@@ -78,47 +78,52 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-@pytest.fixture(scope="session")
-def display_p3() -> bytes:
-    """A Display-P3 profile (ICC.1:2022): matrix and gamma 2.2, adapted to D50."""
+def fixed(*numbers: float) -> bytes:
+    return struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))
 
-    def fixed(*numbers: float) -> bytes:
-        return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
 
-    def xyz(*numbers: float) -> bytes:
-        return b"XYZ \0\0\0\0" + fixed(*numbers)
-
-    words = "Display P3".encode("utf-16-be")
-    curve = b"para\0\0\0\0\0\0\0\0" + fixed(2.2)
+def icc_bytes(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """A display profile of version 4.3 (ICC.1:2022, 7.2 and 7.3) with the tags that all have, and some more."""
+    words = "Made here".encode("utf-16-be")
     text = b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(words), 28) + words
-    tags = {
-        b"desc": text,
-        b"cprt": text,
-        b"wtpt": xyz(0.9642, 1.0, 0.8249),
-        b"rXYZ": xyz(0.51512, 0.24120, -0.00105),
-        b"gXYZ": xyz(0.29198, 0.69225, 0.04189),
-        b"bXYZ": xyz(0.15710, 0.06657, 0.78407),
-        b"rTRC": curve,
-        b"gTRC": curve,
-        b"bTRC": curve,
-    }
-    table, body = struct.pack(">I", len(tags)), b""
-    start = 128 + 4 + 12 * len(tags)
+    tags = {b"desc": text, b"cprt": text, b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1.0, 0.8249), **tags}
+    table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for name, data in tags.items():
         table += struct.pack(">4sII", name, start + len(body), len(data))
         body += data + b"\0" * (-len(data) % 4)
-    header = struct.pack(
-        ">I4sI4s4s4s12s4s4sI4sIQI12s4s44s",
-        start + len(body), b"\0\0\0\0", 0x04300000, b"mntr", b"RGB ", b"XYZ ", b"\x07\xea\0\1\0\1\0\0\0\0\0\0",
-        b"acsp", b"\0\0\0\0", 0, b"\0\0\0\0", 0, 0, 0, fixed(0.9642, 1.0, 0.8249), b"\0\0\0\0", b"",
-    )  # fmt: skip
-    assert len(header) == 128
-    return header + table + body
+    header = struct.pack(">I4xI4s4s4s", start + len(body), 0x04300000, b"mntr", space, b"XYZ ")
+    header += struct.pack(">6H4s28x", 2026, 1, 1, 0, 0, 0, b"acsp") + fixed(0.9642, 1.0, 0.8249)
+    return header.ljust(128, b"\0") + table + body
 
 
 @pytest.fixture(scope="session")
-def kit(display_p3) -> SimpleNamespace:
+def display_p3() -> bytes:
+    """The primaries of Display-P3, adapted to D50, with gamma 2.2."""
+    primaries = {
+        b"r": (0.51512, 0.24120, -0.00105),
+        b"g": (0.29198, 0.69225, 0.04189),
+        b"b": (0.15710, 0.06657, 0.78407),
+    }
+    tags = {name + b"XYZ": b"XYZ \0\0\0\0" + fixed(*xyz) for name, xyz in primaries.items()}
+    return icc_bytes(b"RGB ", tags | {name + b"TRC": b"para\0\0\0\0\0\0\0\0" + fixed(2.2) for name in primaries})
+
+
+@pytest.fixture(scope="session")
+def linear_grey() -> bytes:
+    """A grey profile of gamma 1: twice the number is twice the light."""
+    return icc_bytes(b"GRAY", {b"kTRC": b"para\0\0\0\0\0\0\0\0" + fixed(1.0)})
+
+
+@pytest.fixture(scope="session")
+def kit(display_p3, linear_grey) -> SimpleNamespace:
     """Everything that builds a file."""
     return SimpleNamespace(
-        chunk=png_chunk, png=png_bytes, pil=pil_bytes, tiff=tiff_bytes, exif=exif_bytes, zip=zip_bytes, p3=display_p3
+        chunk=png_chunk,
+        png=png_bytes,
+        pil=pil_bytes,
+        tiff=tiff_bytes,
+        exif=exif_bytes,
+        zip=zip_bytes,
+        p3=display_p3,
+        linear_grey=linear_grey,
     )

@@ -170,15 +170,61 @@ def test_32_a_polyglot_is_read_and_loses_its_tail(home, kit):
         assert not zipfile.is_zipfile(home / name)
 
 
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
-def test_33_the_place_stays_only_where_it_is_wanted(home, kit, suffix):
-    (home / "a.jpg").write_bytes(kit.pil(PHOTO, "JPEG", exif=kit.exif(6)))
+def test_33_the_place_stays_only_where_it_is_wanted(home, kit, source, suffix):
+    exif = Image.Exif()
+    exif.load(kit.exif(6))
+    exif[0x8769] = {0x829A: 0.25, 0x927C: b"maker's secret"}  # exposure time, the maker's note
+    (home / "a").write_bytes(kit.pil(PHOTO, source, exif=exif.tobytes()))
     for keep in (False, True):
-        write_image(read_image(home / "a.jpg", keep_metadata=keep), home / f"b{suffix}")
+        photo = read_image(home / "a", keep_metadata=keep)
+        assert photo.pixels.shape == (PHOTO.shape[1], PHOTO.shape[0], 3)
+        write_image(photo, home / f"b{suffix}")
         with Image.open(home / f"b{suffix}") as written:
             exif = written.getexif()
-            assert exif[0x010F] == "Cam"
-            assert exif.get(0x0112, 1) == 1
+            assert (exif[0x010F], exif.get(0x0112, 1)) == ("Cam", 1)
+            assert exif.get_ifd(0x8769) == {0x829A: 0.25} | ({0x927C: b"maker's secret"} if keep else {})
             assert exif.get_ifd(0x8825) == ({1: "N", 2: (50.0, 12345 / 67, 0.0)} if keep else {})
         raw = (home / f"b{suffix}").read_bytes()
         assert any(struct.pack(f"{order}II", 12345, 67) in raw for order in "<>") is keep
+        assert (b"secret" in raw) is keep
+
+
+@pytest.mark.parametrize("space", ["L", "LA"])
+def test_a_grey_profile_is_applied_because_rgb_cannot_carry_it(home, kit, space):
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = Image.fromarray(ramp)
+    if space == "LA":
+        image.putalpha(Image.fromarray(255 - ramp))
+    (home / "a.png").write_bytes(kit.pil(image, "PNG", icc_profile=kit.linear_grey))
+    photo = read_image(home / "a.png")
+    light = ramp / 255
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1
+    assert np.abs(photo.pixels - grey(255 * encoded)).max() <= 1
+    assert photo.icc is None and "GRAY colour profile to sRGB" in photo.notices[0]
+    if space == "LA":
+        np.testing.assert_array_equal(photo.alpha, 255 - ramp)
+
+
+def test_a_profile_of_another_space_is_ignored(home, kit):
+    (home / "rgb.png").write_bytes(kit.pil(PHOTO, "PNG", icc_profile=kit.linear_grey))
+    photo = read_image(home / "rgb.png")
+    assert photo.icc is None and ICC_IGNORED in photo.notices[0]
+    np.testing.assert_array_equal(photo.pixels, PHOTO)
+    (home / "ink.jpg").write_bytes(kit.pil(Image.fromarray(INK, "CMYK"), "JPEG", quality=100, icc_profile=kit.p3))
+    photo = read_image(home / "ink.jpg")
+    assert photo.icc is None and [ICC_IGNORED in photo.notices[0], "CMYK" in photo.notices[1]] == [True, True]
+    assert np.abs(photo.pixels.astype(int) - FROM_INK).max() <= 4
+
+
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_20_a_wide_profile_is_kept_byte_for_byte_and_pixels_untouched(home, kit, source):
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(source, {})
+    (home / "a").write_bytes(kit.pil(PHOTO, source, icc_profile=kit.p3, **options))
+    photo = read_image(home / "a")
+    assert photo.icc == kit.p3 and photo.notices == ()
+    assert np.abs(photo.pixels.astype(int) - PHOTO).max() <= (6 if source == "JPEG" else 0)
+    # A grey picture may carry an RGB profile: its three equal channels mean the same there.
+    (home / "g").write_bytes(kit.pil(GREY, source, icc_profile=kit.p3, **({} if source == "WEBP" else options)))
+    assert read_image(home / "g").icc == kit.p3
