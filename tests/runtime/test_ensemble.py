@@ -9,6 +9,7 @@ from torch import nn
 from deblur_demo.errors import SettingError
 from deblur_demo.models import registry
 from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
+from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.ensemble import ORIENTATIONS, SelfEnsemble, turn, turn_back
 
 
@@ -84,6 +85,26 @@ def test_real_networks_keep_their_contract(name):
     assert shapes == [(16 // stride, 24 // stride) for stride in traits.state_strides]
     mean = sum(turn_back(next(net.run(turn(window, way))).image, way) for way in ORIENTATIONS[4]) / 4
     torch.testing.assert_close(steps[0].image, mean, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("mt-pss-nsc", {"width": 4}), ("sgenet", {"widths": (6, 6, 6)}), ("carlo-s", {"filters": 8})]
+)
+def test_it_runs_in_tiles_like_any_network(name, settings):
+    """Iterations, stages or a single step on a strip of three tiles and two halos."""
+    torch.manual_seed(0)
+    ensemble = SelfEnsemble(registry.build(name, **settings).eval())
+    halo = ensemble.traits.halo
+    tile = max(32, halo // 2)
+    window = torch.rand(1, 1, 3, 3 * tile + 2 * halo, 32)
+    whole, tiled = (
+        [step.image for step in Deblurrer(ensemble, device="cpu", precision="fp32", tile=side).steps(window, 2)]
+        for side in (0, tile)
+    )
+    assert len(whole) == len(tiled) == min(2, ensemble.traits.steps)
+    for one, other in zip(whole, tiled, strict=True):
+        assert (one - window[:, 0]).abs().mean() > 1e-3
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-5)
 
 
 def test_other_numbers_are_refused():
