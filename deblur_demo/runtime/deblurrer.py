@@ -18,7 +18,7 @@ from torch import Tensor
 
 from deblur_demo.errors import DeblurError, DeviceError, InputError, SettingError
 from deblur_demo.models.contract import Estimate, Restorer
-from deblur_demo.runtime.device import Placement, exact_fp32, free_memory, place, synchronize
+from deblur_demo.runtime.device import Placement, exact_fp32, free_memory, out_of_memory, place, synchronize
 from deblur_demo.runtime.footprint import Footprint, measure
 from deblur_demo.runtime.grid import PIXEL, SMALLEST_TILE, grid_of_side, grid_within, padded
 from deblur_demo.runtime.stopping import settled
@@ -103,14 +103,18 @@ class Deblurrer:
             DeviceError: not enough memory, whatever the tile.
             DeblurError: a result is not finite even in fp32.
         """
-        count = self._count(iterations)
         self._check(window)
-        work, seconds = self._work(window, count, auto=iterations == "auto"), 0.0
+        work, seconds = self._work(window, self._count(iterations), auto=iterations == "auto"), 0.0
         while True:
             began = time.perf_counter()
-            # Entered anew each time, because a mode left on at a yield would be on in the caller's code.
-            with torch.inference_mode():
-                event = next(work, None)
+            try:
+                # Entered anew each time, because a mode left on at a yield would be on in the caller's code.
+                with torch.inference_mode():
+                    event = next(work, None)
+            except (RuntimeError, MemoryError) as error:
+                if out_of_memory(error):
+                    raise _no_memory("for the picture itself") from error
+                raise
             synchronize(self.placement.device)
             seconds += time.perf_counter() - began
             if event is None:
@@ -137,7 +141,7 @@ class Deblurrer:
             elif len(changes) > shown:  # else still catching up after a restart
                 shown = len(changes)
                 yield Step(shown, _plain(mosaic), 0.0, mosaic.change, worker.told())
-                if auto and settled(changes):
+                if auto and self.model.traits.iterative and settled(changes):
                     return
 
     def _mosaic(self, window: Tensor, worker: _Worker) -> Mosaic:
@@ -156,11 +160,7 @@ class Deblurrer:
         # The step before is usually still in its reader's hands when the next one is copied out.
         needed = 2 * picture + (kept if store.type == "cpu" else 0)
         if needed > room:
-            raise DeviceError(
-                f"{height * width / 1e6:.1f} megapixels take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free",
-                "a picture that fits in memory",
-                "Close other programs, choose a smaller network, or shrink the picture",
-            )
+            raise _no_memory(f"for {height * width / 1e6:.1f} megapixels: {room / 1e9:.1f} GB of {needed / 1e9:.1f} GB")
         if self.tile != "auto":
             return Mosaic(window, grid_of_side(height, width, traits, self.tile), store)
         if device.type == "cpu":
@@ -219,7 +219,8 @@ class _Worker:
 
     def __call__(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         device, dtype = self.placement.device, self.placement.dtype
-        features = tuple(feature.to(device, dtype) for feature in state)
+        # Features left by another device may be in another type; what a network keeps in fp32 are images.
+        features = tuple(f.to(device, f.dtype if f.dtype == torch.float32 else dtype) for f in state)
         with exact_fp32(self.placement):
             estimate = self.network(window.to(device), previous.to(device), features)
         if not torch.isfinite(estimate.image).all():
@@ -249,16 +250,20 @@ class _Worker:
             self.notices.append(f"Out of memory on {self.placement.name}: went on on the CPU")
             self._move(place("cpu", "fp32" if exact else "auto"))
         else:
-            raise DeviceError(
-                f"out of memory, even with tiles of {side} px",
-                "a machine with more free memory",
-                "Close other programs, choose a smaller network, or shrink the picture",
-            )
+            raise _no_memory(f"even for a tile of {side} px")
 
     def told(self) -> tuple[str, ...]:
         """The notices since the last call."""
         notices, self.notices = tuple(self.notices), []
         return notices
+
+
+def _no_memory(what_for: str) -> DeviceError:
+    return DeviceError(
+        f"not enough free memory {what_for}",
+        "a picture and a network that fit",
+        "Close other programs, choose a smaller network, or shrink the picture",
+    )
 
 
 def _plain(mosaic: Mosaic) -> Tensor:
