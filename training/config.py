@@ -96,6 +96,8 @@ class Recipe:
         ema: decay of the averaged weights, which are the ones validated and kept.
         validate_every: updates between two validations.
         seed: of everything random.
+        data: a line for each training set with its licence, for the card.
+        limits: what the result is bad at, for the card.
     """
 
     model: str
@@ -113,6 +115,8 @@ class Recipe:
     ema: float = 0.999
     validate_every: int = 2000
     seed: int = 0
+    data: tuple[str, ...] = ()
+    limits: str = ""
     loss: Loss = field(default_factory=Loss)
     shares: Shares = field(default_factory=Shares)
     curriculum: Curriculum = field(default_factory=Curriculum)

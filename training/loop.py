@@ -8,6 +8,7 @@ best averaged weights with their card.
 from __future__ import annotations
 
 import copy
+import json
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -177,7 +178,9 @@ class Trainer:
         return checkpoint.Card(
             model=self.recipe.model,
             settings=self.recipe.settings,
-            recipe=f"{self.recipe.model}: {asdict(self.recipe)}",
+            data=self.recipe.data,
+            recipe=json.dumps(asdict(self.recipe)),
+            limits=self.recipe.limits,
             updates=self.update,
             hardware=f"{self.minutes:.0f} minutes on {machine}",
             metrics=metrics,
