@@ -63,22 +63,20 @@ class ImageHandlers:
         latest = {**at_once, "trigger_mode": "always_last"}
         shown = [s.compare, s.step_png, s.strip, s.table]
         results = [*shown, s.scrubber, s.steps_zip]
-        stage = [s.run_state, s.status, s.welcome, s.results]
+        stage = [s.run_state, s.status, s.welcome, s.results, s.run, s.cancel]
 
-        clicked = s.run.click(self.wait, outputs=[s.status, s.run, s.cancel], js=_SCROLL_TO_STAGE, **at_once)
-        asked = [s.photos, s.model, s.iterations, s.auto, s.precision, s.tile, s.truth, s.metadata]
-        job = clicked.then(
+        # The library starts listeners one after the other, so this one must come first: waiting can be cancelled, too.
+        s.run.click(lambda: gr.update(interactive=True), outputs=s.cancel, js=_SCROLL_TO_STAGE, **at_once)
+        job = s.run.click(
             self.deblur,
-            [*asked, s.run_state],
+            [s.photos, s.model, s.iterations, s.auto, s.precision, s.tile, s.truth, s.metadata, s.run_state],
             [*stage, s.picker, *results],
-            show_progress="minimal",
+            show_progress="minimal",  # the place in the queue, until it is this visitor's turn
             show_progress_on=s.status,
             **hidden,
             **DEVICE_QUEUE,
         )
-        job.failure(self.failed, outputs=s.status, **at_once)
-        job.then(self.rest, outputs=[s.run, s.cancel], **at_once)
-        s.cancel.click(self.cancelled, s.run_state, [*stage, s.run, s.cancel], cancels=[job], **at_once)
+        s.cancel.click(self.cancelled, s.run_state, stage, cancels=[job], **at_once)
 
         picked = [s.run_state, s.picker]
         s.scrubber.input(self.scrub, [*picked, s.scrubber], shown, **latest)
@@ -86,18 +84,14 @@ class ImageHandlers:
         s.picker.input(self.pick_photo, picked, results, **latest)
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
-        s.webcam_toggle.click(lambda: {s.webcam: gr.update(visible=True)}, outputs=s.webcam, **at_once)
-        s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, s.webcam], **at_once)
+        gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **at_once)
+        webcam = [s.webcam, s.webcam_toggle]
+        s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **at_once)
+        s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **at_once)
         s.auto.change(self.set_auto, [s.model, s.auto], s.iterations, **at_once)
         s.model.change(self.pick_model, [s.model, s.auto], [s.about_model, s.iterations, s.auto], **at_once)
 
     # A run
-
-    def wait(self) -> Updates:
-        """From the click until it is this visitor's turn."""
-        s = self.screen
-        waiting = views.status(text.WAITING, "busy")
-        return {s.status: waiting, s.run: gr.update(interactive=False), s.cancel: gr.update(interactive=True)}
 
     def deblur(
         self, photos, model, iterations, auto, precision, tile, truth, metadata, previous: Run | None
@@ -110,7 +104,7 @@ class ImageHandlers:
         s, run, kept = self.screen, None, False
         try:
             order = Order.of(photos, model, "auto" if auto else iterations, precision, tile, truth, metadata)
-            yield {s.status: views.status(text.LOADING.format(model=order.job.model), "busy")}
+            yield self._busy(views.status(text.LOADING.format(model=order.job.model), "busy"))
             deblurrer = self.bench.deblurrer(order.job)
             if previous is not None:
                 previous.discard()
@@ -121,7 +115,7 @@ class ImageHandlers:
             kept = True
             yield self._finished(run, len(order.photos), time.monotonic() - start)
         except DeblurError as error:
-            gr.Warning(escape(str(error)), title=text.TROUBLE)
+            gr.Warning(escape(str(error)))
             yield self._stopped(str(error), "error", cleared=run is not None)
         except Exception:
             _log.exception("a run failed")
@@ -138,13 +132,13 @@ class ImageHandlers:
             except DeblurError as error:
                 if number == count and not run.results:
                     raise
-                gr.Warning(escape(f"{path.name}: {error}"), title=text.TROUBLE)
+                gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
 
     def _deblur_one(self, run: Run, order: Order, deblurrer: Deblurrer, number: int) -> Iterator[Updates]:
         s, path, count = self.screen, order.photos[number - 1], len(order.photos)
         photo, truth = order.read(path)
         for notice in photo.notices:
-            gr.Info(escape(notice), title=text.NOTE)
+            gr.Info(escape(notice))
         most, last = order.iterations(deblurrer)
         pace = Pace(most)
         name = text.of_several(number, count, path.name)
@@ -164,26 +158,18 @@ class ImageHandlers:
             run.drop()
             raise
 
-    def failed(self) -> Updates:
-        """The run never began, for example because the queue was full."""
-        return {self.screen.status: views.status(text.STOPPED, "error")}
-
-    def rest(self) -> Updates:
-        """However a run ended, the next one may begin."""
-        return {self.screen.run: gr.update(interactive=True), self.screen.cancel: gr.update(interactive=False)}
-
     def cancelled(self, run: Run | None) -> Updates:
         """The run is being stopped; what is there goes now, and what a last tile still writes, with it."""
         if run is not None:
             run.discard()
-        return {**self._stopped(text.CANCELLED, "idle", cleared=True), **self.rest()}
+        return self._stopped(text.CANCELLED, "idle", cleared=True)
 
     # Looking at results
 
     def scrub(self, run: Run | None, picked: int | None, index: float) -> Updates:
         """Show another step on the slider."""
         result = self._result(run, picked)
-        return self._at(result, int(index), len(result.steps)) if result else {}
+        return self._at(result, int(index), len(result.steps)) if result else {self.screen.table: gr.skip()}
 
     def pick_step(self, run: Run | None, picked: int | None, event: gr.SelectData) -> Updates:
         """Show the step whose thumbnail was chosen."""
@@ -192,12 +178,12 @@ class ImageHandlers:
     def pick_photo(self, run: Run | None, picked: int | None) -> Updates:
         """Show another photo of the batch."""
         result = self._result(run, picked)
-        return self._complete(result) if result else {}
+        return self._complete(result) if result else {self.screen.table: gr.skip()}
 
     @staticmethod
     def _result(run: Run | None, picked: int | None) -> Result | None:
         if run is None or not run.folder.exists():
-            gr.Info(text.EXPIRED, title=text.NOTE)
+            gr.Info(text.EXPIRED)
             return None
         return run.results[picked or 0]
 
@@ -209,10 +195,24 @@ class ImageHandlers:
         photo, truth = (path and save_file_to_cache(path, str(self.cache)) for path in (example.photo, example.truth))
         return {self.screen.photos: [photo], self.screen.truth: truth}
 
+    def change_photos(self, truth: str | None) -> Updates:
+        """An example's reference goes with the example; a visitor's own stays."""
+        names = [example.truth.name for example in self.examples if example.truth]
+        return {self.screen.truth: None if truth and Path(truth).name in names else gr.skip()}
+
+    def toggle_webcam(self, label: str) -> Updates:
+        """Open the webcam, or put it away."""
+        opened = label == text.WEBCAM
+        s = self.screen
+        return {
+            s.webcam: gr.update(value=None, visible=opened),
+            s.webcam_toggle: text.NO_WEBCAM if opened else text.WEBCAM,
+        }
+
     def take_snapshot(self, photos: Sequence[str], snapshot: str | None) -> Updates:
         """Put the webcam's picture to the photos, and the webcam away."""
         added = [snapshot] if snapshot else []
-        return {self.screen.photos: [*photos, *added], self.screen.webcam: gr.update(value=None, visible=False)}
+        return {self.screen.photos: [*photos, *added], **self.toggle_webcam(text.NO_WEBCAM)}
 
     def set_auto(self, model: str, auto: bool) -> Updates:
         """A run that stops by itself needs no number, and neither does a network of fixed stages."""
@@ -268,13 +268,21 @@ class ImageHandlers:
             s.table: views.table(result.steps, step.index, rows, result.notices),
         }
 
+    def _busy(self, status: str) -> Updates:
+        s = self.screen
+        return {s.status: status, s.run: gr.update(interactive=False), s.cancel: gr.update(interactive=True)}
+
+    def _rest(self, status: str) -> Updates:
+        s = self.screen
+        return {s.status: status, s.run: gr.update(interactive=True), s.cancel: gr.update(interactive=False)}
+
     def _finished(self, run: Run, count: int, seconds: float) -> Updates:
         s, result = self.screen, run.results[-1]
         line = text.finished(result.steps[-1].index, seconds, len(run.results), count)
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(run.results, 1)]
         return {
             **self._complete(result),
-            s.status: views.status(line, "done", 1.0),
+            **self._rest(views.status(line, "done", 1.0)),
             s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=count > 1),
             s.run_state: run,
         }
@@ -282,7 +290,7 @@ class ImageHandlers:
     def _stopped(self, line: str, kind: str, cleared: bool) -> Updates:
         """Say why nothing came out; the stage is cleared when what it showed is gone."""
         s = self.screen
-        updates: Updates = {s.status: views.status(line, kind)}
+        updates = self._rest(views.status(line, kind))
         if cleared:
             updates |= {s.run_state: None, s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
         return updates

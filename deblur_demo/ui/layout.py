@@ -134,7 +134,8 @@ def _actions() -> dict[str, gr.components.Component]:
 
 def _knobs() -> dict[str, gr.components.Component]:
     """Model, iterations, and what few people change."""
-    models, chosen = pipeline.models(), pipeline.default_model()
+    models = sorted(pipeline.models(), key=lambda row: not row["ready"])  # those that run come first
+    chosen = pipeline.default_model()
     with gr.Group():
         model = gr.Dropdown(
             [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in models],

@@ -12,6 +12,7 @@ PRIVACY = "Photos stay on this server, are deleted after {hours}, and are never 
 # Input
 PHOTOS = "Blurred photos"
 WEBCAM = "Use the webcam"
+NO_WEBCAM = "No webcam"
 EXAMPLES = "Paste works, too. Or try one:"
 EXAMPLE_CLOCK = "Clock"
 EXAMPLE_COFFEE = "Coffee"
@@ -70,24 +71,17 @@ NO_VALUE = "–"
 # Status
 PROGRESS = "Progress"
 READY = "Ready."
-WAITING = "Waiting for its turn …"
 LOADING = "Loading {model} …"
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 CANCELLED = "Cancelled. Nothing of this run was kept."
-QUEUE_FULL = "The server is busy and its queue is full. Please try again in a minute."
-STOPPED = "This run stopped early. Please try again."
 UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another photo."
 
-# Toasts
-TROUBLE = "That did not work"
-NOTE = "Note"
-
 # Refusals
-NO_PHOTO = ("there is no photo yet", "one or more image files", "Drop a photo or choose an example")
+NO_PHOTO = ("No photo is chosen yet", "one or more image files", "Drop a photo or choose an example")
 ONE_TRUTH = ("{count} photos came with one sharp reference", "a reference with exactly one photo", "Remove one of them")
 TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in smaller groups")
-NO_WEIGHTS = ("{model} has no trained weights here", "a model that has them", "Choose another model")
-NOT_UPLOADED = ("a web address came where a file belongs", "an uploaded file", "Download it first and upload the file")
+NO_WEIGHTS = ("No trained weights of {model} are here", "a model that has them", "Choose another model")
+NOT_UPLOADED = ("A web address came where a file belongs", "an uploaded file", "Download it first and upload the file")
 
 
 def download_step(index: int) -> str:
