@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deblur_demo.errors import InputError, OutputError, SettingError
-from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image
+from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
@@ -43,7 +43,7 @@ class Outcome:
     Attributes:
         input, output: paths; ``output`` is None if there is none.
         error: why it failed, None if it did not.
-        notices: what was assumed while reading, and what happened on the way.
+        notices: what was assumed while reading, what happened on the way, what the output cannot hold.
         steps: for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse.
     """
 
@@ -129,6 +129,7 @@ def carry_out(
         DeblurError: something is wrong with this photo or its files; the next may fare better.
     """
     _check_free(order.target, order)
+    written_kind(order.target)
     truth_path = _truth_of(order)
     photo = read_image(order.source, max_megapixels, keep_metadata)
     truth = None if truth_path is None else read_image(truth_path, max_megapixels)
@@ -140,7 +141,7 @@ def carry_out(
             if order.steps is not None:
                 _write(photo, order.steps / f"step_{event.index:02d}.png", order)
         yield event
-    _write(photo, order.target, order)
+    outcome.notices = (*photo.notices, *_write(photo, order.target, order))
     outcome.output = str(order.target)
 
 
@@ -170,10 +171,11 @@ def _check_free(path: Path, order: Order) -> None:
         raise OutputError(f"{path} is one of the photos given", "a result beside its source", "Change -o")
 
 
-def _write(photo: Photo, path: Path, order: Order) -> None:
+def _write(photo: Photo, path: Path, order: Order) -> tuple[str, ...]:
+    """Write one result; gives what its format could not hold."""
     _check_free(path, order)
     _make_folder(path.parent)
-    write_image(photo, path)
+    return write_image(photo, path)
 
 
 def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outcome]) -> None:

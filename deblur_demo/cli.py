@@ -6,13 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deblur_demo import batch, pipeline, settings
+from deblur_demo import settings
 from deblur_demo.errors import DeblurError
-from deblur_demo.models import registry
-from deblur_demo.models.convert import READERS, convert
-from deblur_demo.pipeline import Job, StepReport
-from deblur_demo.runtime.deblurrer import TileDone
+
+if TYPE_CHECKING:
+    from deblur_demo.batch import Outcome
+    from deblur_demo.pipeline import StepReport
+    from deblur_demo.runtime.deblurrer import TileDone
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         options = _parser().parse_args(argv)
         return options.command(options)
     except DeblurError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted. Files already written are kept.", file=sys.stderr)
@@ -37,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("deblur_demo", description="Make blurred photos sharper, step by step.")
+    parser = argparse.ArgumentParser("python -m deblur_demo", description="Make blurred photos sharper, step by step.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     deblur = commands.add_parser("deblur", help="deblur photos")
@@ -66,14 +68,19 @@ def _parser() -> argparse.ArgumentParser:
     conversion.set_defaults(command=_convert)
     conversion.add_argument("source", type=Path, metavar="IN", help=".pt, .pth, .pkl or .safetensors")
     conversion.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="<name>.safetensors")
-    conversion.add_argument("--model", required=True, metavar="ID", help=" or ".join(READERS))
+    conversion.add_argument("--model", required=True, metavar="ID", help="the model that they belong to")
     return parser
 
 
+# Each command imports what it needs, so that --help and mistakes answer at once.
+
+
 def _deblur(options: argparse.Namespace) -> int:
+    from deblur_demo import batch, pipeline
+
     orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth)
     knobs = ("model", "iterations", "device", "precision", "tile", "checkpoint", "untrained")
-    job = pipeline.resolve(Job(**{name: getattr(options, name) for name in knobs}))
+    job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)
 
     outcomes = []
@@ -98,9 +105,9 @@ def _deblur(options: argparse.Namespace) -> int:
 
 
 def _wording(event: TileDone | StepReport) -> str:
-    if isinstance(event, StepReport):
-        return f"step {event.index} done in {event.seconds:.1f} s"
-    return f"step {event.index}, tile {event.tile} of {event.tiles}"
+    if hasattr(event, "tile"):
+        return f"step {event.index}, tile {event.tile} of {event.tiles}"
+    return f"step {event.index} done in {event.seconds:.1f} s"
 
 
 def _progress(line: str) -> None:
@@ -109,7 +116,7 @@ def _progress(line: str) -> None:
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
-def _summary(outcome: batch.Outcome) -> str:
+def _summary(outcome: Outcome) -> str:
     first, last = outcome.steps[0], outcome.steps[-1]
     seconds = sum(step["seconds"] for step in outcome.steps)
     quality = ""
@@ -120,6 +127,8 @@ def _summary(outcome: batch.Outcome) -> str:
 
 
 def _models(options: argparse.Namespace) -> int:
+    from deblur_demo import pipeline
+
     rows = pipeline.models()
     if options.json:
         print(json.dumps(rows, indent=2))
@@ -137,6 +146,9 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
+    from deblur_demo.models import registry
+    from deblur_demo.models.convert import convert
+
     card = convert(options.source, options.out, options.model)
     print(f"{options.source} -> {options.out} ({registry.build(card.model).parameter_count:,} parameters)")
     return 0

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from deblur_demo import metrics
-from deblur_demo.batch import plan
+from deblur_demo.batch import Outcome, carry_out, plan
 from deblur_demo.cli import main
 from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.media.image import Photo, read_image, write_image
@@ -58,6 +58,9 @@ def test_depth_alpha_profile_and_format_of_the_output(deblur, tmp_path, shaky_ph
     result = read_image(tmp_path / "out.tif")
     assert result.pixels.dtype == np.uint16 and len(np.unique(result.pixels % 257)) > 1, "sixteen bits, not eight"
     assert np.array_equal(result.alpha, alpha)
+    assert deblur(tmp_path / "deep.png", "-o", tmp_path / "out.jpg", "--json", tmp_path / "r.json") == 0
+    (file,) = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert any("alpha" in notice.lower() or "transparen" in notice.lower() for notice in file["notices"])
 
 
 def test_a_folder_gets_a_png_each_and_a_folder_of_steps(deblur, shaky, tmp_path, shaky_photo):
@@ -169,6 +172,13 @@ def test_a_target_that_cannot_be_is_refused_without_a_trace(deblur, shaky, tmp_p
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_an_impossible_format_is_refused_before_the_work(shaky, lively_checkpoint):
+    (order,) = plan([shaky], "out.xyz")
+    deblurrer = open_deblurrer(Job(checkpoint=lively_checkpoint, device="cpu"))
+    with pytest.raises(OutputError, match=r"out\.xyz"):
+        next(carry_out(order, deblurrer, 1, Outcome(str(shaky))))
+
+
 def names(out: str, *inputs: str, **more: Path) -> list[str]:
     return [str(order.target) for order in plan([Path(path) for path in inputs], out, **more)]
 
@@ -267,4 +277,6 @@ def test_the_module_runs_and_its_exit_code_arrives(tmp_path):
         [sys.executable, "-m", "deblur_demo", *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr == f"there is no file {tmp_path / 'absent.pt'}. Accepted: a weights file. Check the path.\n"
+    assert (
+        done.stderr == f"error: there is no file {tmp_path / 'absent.pt'}. Accepted: a weights file. Check the path.\n"
+    )

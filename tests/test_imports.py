@@ -117,8 +117,19 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_command_line_does_not_load_the_page():
-    code = "import sys, deblur_demo.cli; sys.exit('gradio' if 'gradio' in sys.modules else 0)"
+def test_a_mistyped_command_line_answers_without_loading_torch():
+    code = (
+        "import sys, deblur_demo.cli as cli\n"
+        "try:\n    cli.main(['deblur', 'x.jpg', '-o', 'y', '--iterations', '0'])\n"
+        "except SystemExit as left:\n    assert left.code == 2\n"
+        "sys.exit(', '.join({'torch', 'gradio', 'cv2'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_deblurring_from_the_command_line_does_not_load_the_page():
+    code = "import sys, deblur_demo.batch; sys.exit('gradio' if 'gradio' in sys.modules else 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -126,9 +126,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
     """
     path = Path(path)
     name = _shown(path)
-    kind = next((kind for kind in WRITTEN_KINDS if path.suffix.lower() in plain.SUFFIXES[kind]), None)
-    if kind is None:
-        raise OutputError(f"{name} names no format that can be written", WRITTEN, "Choose one of these")
+    kind = written_kind(path)
     photo, notices = _fit(photo, kind)
     parts = photo.pixels, photo.alpha, photo.icc
     try:
@@ -145,6 +143,18 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
         ) from error
     _store(data, path, name)
     return notices
+
+
+def written_kind(path: Path) -> str:
+    """The format that ``write_image`` would write, to know before the work whether it can.
+
+    Raises:
+        OutputError: the suffix names none.
+    """
+    kind = next((kind for kind in WRITTEN_KINDS if path.suffix.lower() in plain.SUFFIXES[kind]), None)
+    if kind is None:
+        raise OutputError(f"{_shown(path)} names no format that can be written", WRITTEN, "Choose one of these")
+    return kind
 
 
 def _check_file(path: Path, name: str, limit: float) -> None:
