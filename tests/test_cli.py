@@ -17,7 +17,7 @@ from deblur_demo.cli import main
 from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.models import checkpoint, registry
-from deblur_demo.models.convert import MTRNN_BLOCKS, MTRNN_LAYERS
+from deblur_demo.models.upstream.mtrnn import BLOCKS, LAYERS
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -252,9 +252,9 @@ def test_models_lists_all_for_people_and_for_programs(capsys):
 def test_convert_writes_weights_that_deblur_takes(shaky, tmp_path, lively_checkpoint, capsys):
     source, target = tmp_path / "authors.pt", tmp_path / "mine" / "lite.safetensors"
     network, _ = checkpoint.load(lively_checkpoint)
-    names = MTRNN_LAYERS | {
+    names = LAYERS | {
         f"{ours}.{index}.conv{half}": f"{theirs}.stem.{2 * half - 2}"
-        for ours, blocks in MTRNN_BLOCKS.items()
+        for ours, blocks in BLOCKS.items()
         for index, theirs in enumerate(blocks)
         for half in (1, 2)
     }

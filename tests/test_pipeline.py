@@ -140,10 +140,10 @@ def test_a_classic_filter_needs_no_weights(no_weights, shaky_photo):
 
 def test_without_weights_the_ways_out_are_named(no_weights):
     with pytest.raises(CheckpointError) as caught:
-        open_deblurrer(Job("carlo", device="cpu"))
+        open_deblurrer(Job("sgenet", device="cpu"))
     message = str(caught.value)
     assert str(no_weights) in message and "--untrained" in message
-    assert 'python -m training train RECIPE.toml, with model = "carlo"' in message
+    assert 'python -m training train RECIPE.toml, with model = "sgenet"' in message
     assert "convert" not in message, "nobody has published a file of it that we read"
 
 
