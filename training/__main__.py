@@ -9,6 +9,8 @@ from pathlib import Path
 from deblur_demo.errors import DeblurError
 from deblur_demo.settings import DEVICE, PRECISION, TILE
 
+PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code, 1 after a typed error."""
@@ -48,8 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="PSNR and SSIM per iteration, the blurred input as row 0")
     evaluate.add_argument("weights", type=Path, nargs="+", help=".safetensors files with their cards")
-    evaluate.add_argument("--pairs", type=Path, action="append", required=True, help="folder with blur/ and sharp/")
-    evaluate.add_argument("--frames", default=":", help="slice of the sorted pairs, e.g. 0:5 or ::4 (default all)")
+    evaluate.add_argument("--pairs", action="append", required=True, metavar="FOLDER[@SLICE]", help=PAIRS)
     evaluate.add_argument("--iterations", type=int, help="instead of the network's own number")
     for setting in (DEVICE, PRECISION, TILE):
         setting.add_to(evaluate)
@@ -57,8 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     promote = commands.add_parser("promote", help="bundle new weights if they beat the bundled ones on every set")
     promote.add_argument("weights", type=Path, help="the challenger, with its card")
-    promote.add_argument("--pairs", type=Path, action="append", required=True, help="folder with blur/ and sharp/")
-    promote.add_argument("--frames", default=":", help="slice of the sorted pairs (default all)")
+    promote.add_argument("--pairs", action="append", required=True, metavar="FOLDER[@SLICE]", help=PAIRS)
     promote.add_argument("--hardware", help="what the weights were trained on and for how long, for the card")
     for setting in (DEVICE, PRECISION, TILE):
         setting.add_to(promote)

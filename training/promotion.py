@@ -9,23 +9,20 @@ from pathlib import Path
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
 from deblur_demo.runtime.deblurrer import Deblurrer
-from training.scores import Scores, read_pairs, score
+from training.scores import Pair, Scores, read_pairs, score
 
 
 def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
-    """Score one checkpoint on every folder of ``options.pairs``, by the folder's name.
+    """Score one checkpoint on every set of ``options.pairs``, by the folder's name.
 
     Args:
         weights: ``.safetensors`` with its card.
-        options: ``pairs``, ``frames``, ``device``, ``precision``, ``tile`` and maybe ``iterations``.
+        options: ``pairs`` (see ``named_pairs``), ``device``, ``precision``, ``tile`` and maybe ``iterations``.
     """
     model, _ = checkpoint.load(weights)
     deblurrer = Deblurrer(model, options.device, options.precision, options.tile)
-    chosen = parse_slice(options.frames)
-    return {
-        folder.name: score(deblurrer, read_pairs(folder, chosen), getattr(options, "iterations", None))
-        for folder in options.pairs
-    }
+    sets = dict(map(named_pairs, options.pairs))
+    return {name: score(deblurrer, pairs, getattr(options, "iterations", None)) for name, pairs in sets.items()}
 
 
 def promote(weights: Path, options: argparse.Namespace, bundled: Path = checkpoint.BUNDLED) -> str:
@@ -68,13 +65,16 @@ def table(scores: Scores) -> str:
     return "\n".join(rows)
 
 
-def parse_slice(text: str) -> slice:
-    """``"0:5"``, ``"::4"`` or ``":"`` as a slice.
+def named_pairs(text: str) -> tuple[str, list[Pair]]:
+    """The pairs that ``"FOLDER"``, ``"FOLDER@0:5"`` or ``"FOLDER@::4"`` stands for, with the folder's name.
 
     Raises:
-        SettingError: anything else.
+        SettingError: what follows the @ is not a slice.
+        InputError: the folder has no such pairs.
     """
+    folder, _, part = text.partition("@")
     try:
-        return slice(*(int(part) if part else None for part in text.split(":")))
+        chosen = slice(*(int(number) if number else None for number in part.split(":"))) if part else slice(None)
     except (ValueError, TypeError) as error:
-        raise SettingError(f"--frames is {text!r}", "start:stop or start:stop:step", "Write 0:5, say") from error
+        raise SettingError(f"--pairs ends in @{part}", "FOLDER@start:stop:step", "Write FOLDER@0:5, say") from error
+    return Path(folder).name, read_pairs(Path(folder), chosen)

@@ -14,7 +14,7 @@ from deblur_demo.errors import InputError, SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.runtime.deblurrer import Deblurrer
 from training.__main__ import main
-from training.promotion import parse_slice, promote, table
+from training.promotion import named_pairs, promote, table
 from training.scores import quick_psnr, read_pairs, score
 
 
@@ -36,9 +36,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def options(pairs: Path, **more) -> argparse.Namespace:
-    return argparse.Namespace(
-        pairs=[pairs], frames="0:1", device="cpu", precision="fp32", tile="auto", iterations=2, **more
-    )
+    return argparse.Namespace(pairs=[f"{pairs}@0:1"], device="cpu", precision="fp32", tile="auto", iterations=2, **more)
 
 
 def test_row_0_is_the_input_and_an_idle_network_changes_nothing(pairs_folder: Path, weights: Path):
@@ -61,7 +59,7 @@ def test_quick_psnr_agrees_with_the_products_path(pairs_folder: Path):
 
 
 def test_evaluate_prints_a_row_a_step(pairs_folder: Path, weights: Path, capsys: pytest.CaptureFixture):
-    command = ["evaluate", str(weights), "--pairs", str(pairs_folder), "--frames", "0:1", "--iterations", "2"]
+    command = ["evaluate", str(weights), "--pairs", f"{pairs_folder}@0:1", "--iterations", "2"]
     assert main([*command, "--device", "cpu"]) == 0
     out = capsys.readouterr().out
     rows = [line for line in out.splitlines() if line.startswith(("| 0", "| 1", "| 2"))]
@@ -95,11 +93,12 @@ def test_a_folder_without_pairs_gets_the_expected_tree(tmp_path: Path, pairs_fol
         read_pairs(pairs_folder, slice(10, 20))
 
 
-def test_slices():
-    assert parse_slice("0:5") == slice(0, 5)
-    assert parse_slice("::4") == slice(None, None, 4)
-    with pytest.raises(SettingError, match="frames"):
-        parse_slice("first")
+def test_sets_are_named_by_their_folder_and_cut_by_a_slice(pairs_folder: Path):
+    whole, part = named_pairs(str(pairs_folder)), named_pairs(f"{pairs_folder}@::2")
+    assert whole[0] == part[0] == pairs_folder.name
+    assert [pair.name for pair in part[1]] == [pair.name for pair in whole[1]][::2]
+    with pytest.raises(SettingError, match="@first"):
+        named_pairs(f"{pairs_folder}@first")
 
 
 def test_table_is_markdown(pairs_folder: Path, weights: Path):
