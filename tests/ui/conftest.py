@@ -1,0 +1,21 @@
+"""Weights in the user's cache, so that the page has a network whatever is bundled."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory, lively_checkpoint):
+    folder = tmp_path_factory.mktemp("cache")
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(lively_checkpoint.with_suffix(suffix), folder / f"mtrnn-lite{suffix}")
+    return folder
+
+
+@pytest.fixture
+def weights(monkeypatch, weights_folder):
+    monkeypatch.setenv("DEBLUR_CACHE", str(weights_folder))
+    return weights_folder

@@ -1,0 +1,124 @@
+"""The API of a served page: numbers as the pipeline's, refusals in one line, limits kept by the server."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from deblur_demo import pipeline
+from deblur_demo.media.image import read_image, write_image
+from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+@pytest.fixture(scope="module")
+def served(weights_folder, tmp_path_factory):
+    """The page on a free port, as ``app.py`` serves it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEBLUR_CACHE", str(weights_folder))
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        patch.setenv("DEBLUR_MAX_UPLOAD_MB", "1")
+        app = runpy.run_path(str(APP))
+        _, address, _ = app["demo"].launch(**app["serving"](), prevent_thread_lock=True, quiet=True)
+        yield address.rstrip("/"), app["demo"]
+        app["demo"].close()
+
+
+@pytest.fixture(scope="module")
+def client(served, tmp_path_factory) -> Client:
+    return Client(served[0], verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+@pytest.fixture(scope="module")
+def shaky(tmp_path_factory, shaky_photo) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "shaky.png"
+    write_image(shaky_photo, path)
+    return path
+
+
+def test_the_answer_is_the_pipelines(client, shaky, sharp_photo, tmp_path, weights):
+    write_image(sharp_photo, tmp_path / "sharp.png")
+    picture, steps = client.predict(
+        image=handle_file(shaky), iterations="3", precision="fp32", truth=handle_file(tmp_path / "sharp.png"),
+        api_name="/deblur_image",
+    )  # fmt: skip
+    deblurrer = open_deblurrer(Job(model="mtrnn-lite", precision="fp32"))
+    events = deblur_image(read_image(shaky), deblurrer, 3, sharp_photo)
+    wanted = [event for event in events if isinstance(event, StepReport)]
+    restored = read_image(Path(picture)).pixels.astype(int)
+    assert np.abs(restored - wanted[-1].photo.pixels).max() <= 1
+    assert [step["psnr"] for step in steps] == pytest.approx([step.psnr for step in wanted], abs=0.01)
+    assert [step["index"] for step in steps] == [0, 1, 2, 3] and Path(picture).suffix == ".png"
+
+
+def test_models_are_listed_without_the_servers_folders(client):
+    rows = client.predict(api_name="/models")
+    assert [row["id"] for row in rows] == [row["id"] for row in pipeline.models()]
+    assert all(row["checkpoint"] is None or "/" not in row["checkpoint"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"iterations": bad} for bad in ("0", "-1", "1e6", "6;rm", "nan")]
+    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}],
+)
+def test_values_out_of_range_are_refused_in_one_line(client, shaky, knobs):
+    with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
+        client.predict(image=handle_file(shaky), api_name="/deblur_image", **knobs)
+
+
+def call(address: str, image: object) -> str:
+    """What the server answers to a hand-made call."""
+    names = [image, "mtrnn-lite", "1", "fp32", "auto", None, False]
+    event = httpx.post(f"{address}/gradio_api/call/deblur_image", json={"data": names}).json()["event_id"]
+    return httpx.get(f"{address}/gradio_api/call/deblur_image/{event}", timeout=60).text
+
+
+@pytest.mark.parametrize("path", ["/proc/self/environ", str(APP), "../../app.py"])
+def test_only_uploaded_files_are_read(served, path):
+    answer = call(served[0], {"path": path, "meta": {"_type": "gradio.FileData"}})
+    assert answer.startswith("event: error") and "index" not in answer
+
+
+def test_addresses_are_not_fetched(served):
+    address = served[0]
+    answer = call(address, {"path": f"{address}/theme.css", "meta": {"_type": "gradio.FileData"}})
+    assert "A web address came" in answer and "uploaded file" in answer
+
+
+def test_a_bad_file_leaves_nothing_and_the_next_call_works(client, served, shaky, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"\x7fELF")
+    with pytest.raises(AppError, match="bad.png"):
+        client.predict(image=handle_file(tmp_path / "bad.png"), api_name="/deblur_image")
+    cache = Path(served[1].GRADIO_CACHE)
+    before = len(list(cache.glob("deblur-run-*")))
+    client.predict(image=handle_file(shaky), iterations="1", api_name="/deblur_image")
+    assert len(list(cache.glob("deblur-run-*"))) == before + 1
+
+
+def test_large_uploads_are_refused(served):
+    for size, status in ((1024**2 - 1000, 200), (1024**2 + 1, 413)):
+        answer = httpx.post(f"{served[0]}/gradio_api/upload", files={"files": ("photo.png", bytes(size))})
+        assert answer.status_code == status
+
+
+def test_the_librarys_open_defaults_are_closed(served):
+    address, page = served
+    config = httpx.get(f"{address}/config").json()
+    assert config["analytics_enabled"] is False and page.run_history is False
+    assert httpx.get(f"{address}/monitoring/summary").status_code in (401, 403, 404)
+    assert page.delete_cache[1] == 3600 and page.max_file_size == 1024**2
+    assert page._queue.max_size == 20 and not page.api_open
+    heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "device"]
+    assert len(heavy) == 2 and all(fn.concurrency_limit == 1 for fn in heavy)
+    light = [fn for fn in page.fns.values() if fn.concurrency_id != "device"]
+    assert light and not any(fn.queue for fn in light)
+    pictures = [block for block in page.blocks.values() if hasattr(block, "format") and hasattr(block, "buttons")]
+    assert len(pictures) >= 6 and {block.format for block in pictures} == {"png"}

@@ -1,0 +1,164 @@
+"""A run as the page sees it: every update in order, real network, real files."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from deblur_demo.media.image import Photo, read_image, write_image
+from deblur_demo.ui import layout, text
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.handlers import ImageHandlers
+
+
+@pytest.fixture
+def page(weights, tmp_path) -> ImageHandlers:
+    with gr.Blocks():
+        screen = layout._image_screen(1.0)
+    return ImageHandlers(screen, Bench(), tmp_path / "cache", layout.examples())
+
+
+@pytest.fixture
+def shaky(tmp_path, shaky_photo) -> str:
+    write_image(shaky_photo, tmp_path / "shaky.png")
+    return str(tmp_path / "shaky.png")
+
+
+def asked(photos, iterations=3, truth=None, previous=None, auto=False, model="mtrnn-lite"):
+    return photos, model, iterations, auto, "fp32", "auto", truth, False, previous
+
+
+def value(update):
+    return update["value"] if isinstance(update, dict) else update
+
+
+def files(page) -> list[str]:
+    return [str(path) for path in page.cache.rglob("*") if path.is_file()] if page.cache.exists() else []
+
+
+def test_a_run_shows_every_step_and_ends_with_all_of_them(page, shaky, sharp_photo, tmp_path):
+    write_image(sharp_photo, tmp_path / "sharp.png")
+    s = page.screen
+    updates = list(page.deblur(*asked([shaky], truth=str(tmp_path / "sharp.png"))))
+    shown = [value(update[s.compare]) for update in updates if s.compare in update]
+    assert [pair[1].rsplit("_", 1)[1] for pair in shown] == ["00.png", "01.png", "02.png", "03.png", "03.png"]
+    assert len({pair[0] for pair in shown}) == 1  # the input stays on the left
+    lines = " ".join(update[s.status] for update in updates if s.status in update)
+    assert "Iteration 1 of 3" in lines and "Iteration 3 of 3" in lines
+
+    last = updates[-1]
+    (result,) = last[s.run_state].results
+    pictures = [read_image(step.full).pixels.astype(int) for step in result.steps]
+    assert np.array_equal(pictures[0], read_image(shaky).pixels)
+    moves = [np.abs(after - before).mean() for before, after in zip(pictures, pictures[1:], strict=False)]
+    assert moves == pytest.approx([step.change for step in result.steps[1:]], abs=0.3) and min(moves) > 0
+    assert all(step.psnr > 10 for step in result.steps)
+    assert last[s.scrubber]["maximum"] == 3 and last[s.run]["interactive"] and not last[s.cancel]["interactive"]
+    assert "PSNR" in last[s.table] and result.archive.exists()
+
+
+def test_scrubbing_changes_the_right_side_only(page, shaky):
+    s = page.screen
+    *_, last = page.deblur(*asked([shaky]))
+    run = last[s.run_state]
+    for index in (1, 0, 3, 99):
+        moved = page.scrub(run, None, index)
+        before, after = value(moved[s.compare])
+        step = run.results[0].steps[min(index, 3)]
+        assert (before, after) == (str(run.results[0].steps[0].shown), str(step.shown))
+        assert value(moved[s.step_png]) == str(step.full)
+    chosen = page.pick_step(run, None, SimpleNamespace(index=2))
+    assert chosen[s.scrubber] == 2 and value(chosen[s.compare])[1].endswith("step_02.png")
+    run.discard()
+    assert s.compare not in page.scrub(run, None, 1)  # expired
+
+
+def test_closing_a_run_between_tiles_leaves_nothing(page, shaky):
+    run = page.deblur(*asked([shaky], iterations=10))
+    for update in run:
+        if "Iteration 2" in update.get(page.screen.status, ""):
+            break
+    assert files(page)
+    run.close()
+    assert not files(page) and not list(page.cache.iterdir())
+
+
+def test_a_bad_file_costs_one_line_and_nothing_else(page, shaky, tmp_path):
+    (tmp_path / "bad.png").write_text("<html></html>")
+    with pytest.warns(UserWarning, match="bad.png.*Accepted"):
+        *_, last = page.deblur(*asked([str(tmp_path / "bad.png")]))
+    assert "bad.png" in last[page.screen.status] and last[page.screen.run]["interactive"]
+    assert not files(page)
+    *_, last = page.deblur(*asked([shaky], iterations=1))
+    assert len(last[page.screen.run_state].results[0].steps) == 2
+
+
+def test_of_several_photos_the_good_ones_are_done(page, shaky, tmp_path):
+    s = page.screen
+    (tmp_path / "bad.png").write_bytes(b"")
+    write_image(Photo(np.full((20, 24, 3), 90, np.uint8)), tmp_path / "grey.png")
+    with pytest.warns(UserWarning, match="bad.png"):
+        *_, last = page.deblur(*asked([shaky, str(tmp_path / "bad.png"), str(tmp_path / "grey.png")], iterations=1))
+    run = last[s.run_state]
+    assert [result.name for result in run.results] == ["shaky.png", "grey.png"]
+    assert last[s.picker]["choices"] == [("1. shaky.png", 0), ("2. grey.png", 1)]
+    assert text.finished(1, 0, 2, 3)[:20] in last[s.status]
+    first = page.pick_photo(run, 0)
+    assert value(first[s.steps_zip]).endswith("shaky_steps.zip")
+
+
+def test_when_every_photo_is_bad_nothing_is_kept(page, tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no")
+    with pytest.warns(UserWarning):
+        *_, last = page.deblur(*asked([str(tmp_path / "a.png"), str(tmp_path / "b.png")]))
+    assert last[page.screen.run_state] is None and not files(page)
+
+
+def test_the_next_run_replaces_the_last_but_a_refused_one_does_not(page, shaky):
+    s = page.screen
+    *_, last = page.deblur(*asked([shaky], iterations=1))
+    first = last[s.run_state]
+    with pytest.warns(UserWarning, match="No photo"):
+        *_, refused = page.deblur(*asked([], previous=first))
+    assert first.folder.exists() and s.run_state not in refused
+    *_, last = page.deblur(*asked([shaky], iterations=1, previous=first))
+    assert not first.folder.exists() and last[s.run_state].folder.exists()
+
+
+def test_auto_stops_by_itself_and_reserves_the_most(page, shaky):
+    updates = list(page.deblur(*asked([shaky], iterations=1, auto=True)))
+    tables = [update[page.screen.table] for update in updates if page.screen.table in update]
+    assert tables[0].count("<tr") == 12  # head, input, ten iterations
+    assert 2 <= len(updates[-1][page.screen.run_state].results[0].steps) <= 11
+
+
+def test_sixteen_bits_stay_sixteen(page, tmp_path, shaky_photo):
+    write_image(Photo(shaky_photo.pixels.astype(np.uint16) * 257), tmp_path / "deep.png")
+    *_, last = page.deblur(*asked([str(tmp_path / "deep.png")], iterations=1))
+    restored = read_image(last[page.screen.run_state].results[0].steps[1].full).pixels
+    assert restored.dtype == np.uint16 and (restored % 257 != 0).any()
+
+
+def test_the_bench_keeps_two_networks(weights):
+    bench = Bench(kept=2)
+    jobs = [layout.pipeline.Job(model=name) for name in ("mtrnn-lite", "wiener", "richardson-lucy")]
+    first = bench.deblurrer(jobs[0])
+    assert bench.deblurrer(layout.pipeline.Job(model="mtrnn-lite", iterations=2)) is first
+    second = bench.deblurrer(jobs[1])
+    assert bench.deblurrer(jobs[0]) is first
+    bench.deblurrer(jobs[2])  # the second, used least recently, goes
+    assert bench.deblurrer(jobs[0]) is first and bench.deblurrer(jobs[1]) is not second
+
+
+def test_an_examples_reference_goes_with_it_and_a_visitors_stays(page):
+    s = page.screen
+    chosen = page.pick_example(SimpleNamespace(index=1))
+    (photo,), truth = chosen[s.photos], chosen[s.truth]
+    assert read_image(photo).pixels.shape == read_image(truth).pixels.shape
+    assert page.change_photos(truth)[s.truth] is None
+    assert page.change_photos("/uploads/mine.png")[s.truth] == gr.skip()
+    assert page.pick_example(SimpleNamespace(index=0))[s.truth] is None

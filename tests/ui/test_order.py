@@ -1,0 +1,54 @@
+"""Orders are checked by the server, not only by the controls of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
+from deblur_demo.models import checkpoint
+from deblur_demo.pipeline import models
+from deblur_demo.ui.order import Order
+
+
+@pytest.mark.parametrize("iterations", [0, -1, 1e6, 11, "6;rm", float("nan"), "", None, True, "AUTO", [6]])
+def test_iterations_out_of_range_are_refused(weights, iterations):
+    with pytest.raises(SettingError, match="from 1 to 10, or auto"):
+        Order.of(["photo.png"], "mtrnn-lite", iterations)
+
+
+@pytest.mark.parametrize(("iterations", "taken"), [(3, 3), ("3", 3), (3.0, 3), ("auto", "auto")])
+def test_iterations_in_range_are_taken(weights, iterations, taken):
+    assert Order.of(["photo.png"], "mtrnn-lite", iterations).job.iterations == taken
+
+
+@pytest.mark.parametrize(
+    ("knobs", "error"),
+    [
+        ({"model": "mtrn-lite"}, SettingError),
+        ({"precision": "fp8"}, SettingError),
+        ({"tile": -4}, SettingError),
+        ({"tile": "../x"}, SettingError),
+        ({"photos": []}, InputError),
+        ({"photos": ["x.png"] * 21}, LimitError),
+        ({"photos": ["a.png", "b.png"], "truth": "c.png"}, InputError),
+    ],
+)
+def test_other_knobs_are_checked(weights, knobs, error):
+    with pytest.raises(error):
+        Order.of(**{"photos": ["photo.png"], "model": "mtrnn-lite", "iterations": 6, **knobs})
+
+
+def test_a_model_without_weights_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path))
+    monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
+    (name,) = [row["id"] for row in models() if row["id"] == "mtrnn"]
+    with pytest.raises(CheckpointError, match="No trained weights of mtrnn"):
+        Order.of(["photo.png"], name, 6)
+
+
+def test_an_order_keeps_what_was_asked(weights):
+    order = Order.of(["a.png"], None, 2, "fp32", "256", "sharp.png", True)
+    assert order.job.model == "mtrnn-lite" and order.job.precision == "fp32" and order.job.tile == 256
+    assert (order.photos, order.truth, order.keep_metadata) == ((Path("a.png"),), Path("sharp.png"), True)

@@ -1,0 +1,35 @@
+"""How much of a run is done, and how long the rest takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from deblur_demo.runtime.deblurrer import TileDone
+from deblur_demo.ui import text
+from deblur_demo.ui.pace import Pace
+
+
+def test_the_rest_goes_as_the_part_that_is_done():
+    now = [100.0]
+    pace = Pace(6, clock=lambda: now[0])
+    assert pace.remaining is None and pace.fraction == 0
+    now[0] += 3
+    pace.tile(TileDone(index=1, tile=2, tiles=4))
+    assert pace.fraction == pytest.approx(2 / 24) and pace.remaining == pytest.approx(33)
+    now[0] += 15
+    pace.tile(TileDone(index=3, tile=4, tiles=4))
+    assert pace.fraction == pytest.approx(0.5) and pace.remaining == pytest.approx(18)
+    pace.tile(TileDone(index=6, tile=4, tiles=4))
+    assert pace.fraction == 1 and pace.remaining == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (9.96, "10 s"), (99.4, "99 s"), (100, "2 min"), (7200, "2.0 h")]
+)
+def test_durations_in_words(seconds, words):
+    assert text.duration(seconds) == words
+
+
+def test_the_status_line():
+    assert text.running(2, 6, 3, 8, 12.0) == "Iteration 2 of 6, tile 3 of 8, about 12 s left"
+    assert text.running(2, None, 1, 1, 12.0, "x.png (1 of 3)") == "x.png (1 of 3), Iteration 2, at most 12 s left"
