@@ -1,4 +1,4 @@
-"""The command line: ``deblur`` photos, list ``models``, ``convert`` published weights."""
+"""The command line: ``deblur`` photos, list ``models``, ``convert`` or ``fetch`` published weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deblur_demo import settings
-from deblur_demo.errors import DeblurError
+from deblur_demo.errors import DeblurError, SettingError
 
 if TYPE_CHECKING:
     from deblur_demo.batch import Outcome
@@ -66,9 +66,19 @@ def _parser() -> argparse.ArgumentParser:
 
     conversion = commands.add_parser("convert", help="convert published weights to .safetensors and a card")
     conversion.set_defaults(command=_convert)
-    conversion.add_argument("source", type=Path, metavar="IN", help=".pt, .pth, .pkl or .safetensors")
+    conversion.add_argument(
+        "source",
+        type=Path,
+        metavar="IN",
+        help=".pt, .pth, .pkl, .safetensors, Keras' .h5, or DMPHN's folder of six .pkl",
+    )
     conversion.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="<name>.safetensors")
     conversion.add_argument("--model", required=True, metavar="ID", help="the model that they belong to")
+
+    fetching = commands.add_parser("fetch", help="fetch and convert the authors' own weights, for your own use")
+    fetching.set_defaults(command=_fetch)
+    fetching.add_argument("name", metavar="NAME", help="mtrnn-gopro or dmphn-gopro")
+    fetching.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
 
@@ -152,3 +162,25 @@ def _convert(options: argparse.Namespace) -> int:
     card = convert(options.source, options.out, options.model)
     print(f"{options.source} -> {options.out} ({registry.build(card.model).parameter_count:,} parameters)")
     return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from deblur_demo.models import checkpoint, fetch
+
+    source = fetch.upstream(options.name)
+    print(source.description)
+    if not options.yes and not _agreed():
+        print("Nothing was fetched.")
+        return 1
+    path = fetch.fetch(source, say=print)
+    print(f"{path} ({source.model})")
+    first = checkpoint.find(source.model)
+    if first != path:
+        print(f"{first} comes first. To use these, say: --checkpoint {path}")
+    return 0
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise SettingError("nobody is at the terminal to agree", "an answer, or --yes", "Say --yes if you agree")
+    return input("Fetch them? [y/N] ").strip().lower() in ("y", "yes")
