@@ -1,0 +1,85 @@
+"""A real Chromium, and the app as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser; its tests are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if binary is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=binary, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """Where the app keeps the files of its runs."""
+    return tmp_path_factory.mktemp("gradio")
+
+
+@pytest.fixture(scope="session")
+def address(chromium, cache, tmp_path_factory, lively_checkpoint):
+    """Where the app answers."""
+    weights = tmp_path_factory.mktemp("weights")
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(lively_checkpoint.with_suffix(suffix), weights / f"mtrnn-lite{suffix}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DEBLUR_CACHE": str(weights),
+        "GRADIO_TEMP_DIR": str(cache),
+        "GRADIO_SERVER_PORT": str(port),
+    }
+    log = tmp_path_factory.mktemp("log") / "app.log"
+    with open(log, "w") as output:
+        app = subprocess.Popen([sys.executable, ROOT / "app.py"], env=environment, stdout=output, stderr=output)
+    try:
+        for _ in range(900):
+            assert app.poll() is None, log.read_text()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        app.terminate()
+        app.wait()
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """Open the page as a visitor of its own: ``visit(width=1440, height=1000)``."""
+    contexts = []
+
+    def open_page(width: int = 1440, height: int = 1000, **options):
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(address)
+        page.wait_for_selector("#run")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
