@@ -85,8 +85,9 @@ def sharpness(a: ndarray) -> float:
     """How much detail a further blur would destroy, 0 to 1, without a reference (Crete 2007).
 
     One minus the blur effect along the worse axis: about 0.2 after a strong blur, 0.6 to 0.8 for a
-    crisp photo, 0 where there is no detail at all or a side is shorter than 4 pixels. It depends neither on brightness nor on
-    contrast, but noise and ringing count as detail, so compare steps of one picture, not pictures.
+    crisp photo, 0 where there is no detail at all or a side is shorter than 4 pixels. It depends
+    neither on brightness nor on contrast, but noise and ringing count as detail, so compare steps of
+    one picture, not pictures.
 
     Args:
         a: (H,W,3) uint8 or uint16. Of more than 2048 pixels a side, the middle 2048 are read.
