@@ -1,4 +1,4 @@
-"""The command line: ``deblur`` photos, list ``models``, ``convert`` or ``fetch`` published weights."""
+"""The command line: ``deblur`` photos, list ``models``, ``convert``, ``fetch`` or ``export`` weights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from deblur_demo import settings
@@ -51,7 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     deblur.add_argument("--model", metavar="ID", help="one that `models` lists (default: what suits this machine)")
     for knob in (settings.ITERATIONS, settings.DEVICE, settings.PRECISION, settings.TILE, settings.MAX_MEGAPIXELS):
         knob.add_to(deblur)
-    deblur.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights as .safetensors, their card beside it")
+    deblur.add_argument(
+        "--checkpoint",
+        type=_place,
+        metavar="FILE",
+        help="weights as .safetensors, their card beside it; on the Hub: hf://owner/repo@revision/file.safetensors",
+    )
     deblur.add_argument("--untrained", action="store_true", help="try a model that has no weights yet with fresh ones")
     deblur.add_argument(
         "--truth", type=Path, metavar="SHARP", help="sharp picture to measure against, or a folder of the same stems"
@@ -79,7 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     fetching.set_defaults(command=_fetch)
     fetching.add_argument("name", metavar="NAME", help="mtrnn-gopro or dmphn-gopro")
     fetching.add_argument("--yes", action="store_true", help="do not ask")
+
+    export = commands.add_parser("export", help="publish weights on the Hugging Face Hub")
+    export.set_defaults(command=_export)
+    export.add_argument("weights", metavar="MODEL_OR_FILE", help="a model with weights, or a .safetensors file")
+    export.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the repository, made if it is not there")
+    export.add_argument("--dry-run", type=Path, metavar="DIR", help="write its files into a folder and upload nothing")
     return parser
+
+
+def _place(raw: str) -> Path | str:
+    """A path, or an address, whose slashes a path would not keep."""
+    return raw if raw.startswith("hf://") else Path(raw)
 
 
 # Each command imports what it needs, so that --help and mistakes answer at once.
@@ -177,6 +194,21 @@ def _fetch(options: argparse.Namespace) -> int:
     first = checkpoint.find(source.model)
     if first != path:
         print(f"{first} comes first. To use these, say: --checkpoint {path}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from deblur_demo.models import export
+
+    weights = export.weights_of(options.weights)
+    if options.dry_run:
+        for path in export.write_folder(weights, options.repo, options.dry_run):
+            print(path)
+        return 0
+    with TemporaryDirectory() as folder:
+        export.write_folder(weights, options.repo, Path(folder))
+        address = export.push(Path(folder), options.repo)
+    print(f"{weights} -> {address}")
     return 0
 
 

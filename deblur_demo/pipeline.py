@@ -16,9 +16,10 @@ from deblur_demo import metrics
 from deblur_demo.errors import CheckpointError, InputError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.media.image import Photo
-from deblur_demo.models import checkpoint, registry
+from deblur_demo.models import checkpoint, hub, registry
 from deblur_demo.models.contract import Restorer
 from deblur_demo.models.convert import READERS
+from deblur_demo.models.fetch import UPSTREAM
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import place
 from deblur_demo.settings import DEVICE, ITERATIONS, PRECISION, TILE
@@ -33,7 +34,8 @@ class Job:
             ``default_model(device)``.
         iterations: of a multi-temporal network, or "auto".
         device, precision, tile: as in ``settings``.
-        checkpoint: weights to use; None: the bundled ones, or those in the user's cache.
+        checkpoint: weights to use, a path or an address ``hf://owner/repo@revision/file.safetensors``;
+            None: the bundled ones, those in the user's cache, or published ones.
         untrained: run with fresh weights where there are none, to try a network out.
 
     Raises:
@@ -45,7 +47,7 @@ class Job:
     device: str = field(default_factory=DEVICE.current)
     precision: str = field(default_factory=PRECISION.current)
     tile: int | str = field(default_factory=TILE.current)
-    checkpoint: Path | None = None
+    checkpoint: Path | str | None = None
     untrained: bool = False
 
     def __post_init__(self):
@@ -94,16 +96,17 @@ def resolve(job: Job) -> Job:
         CheckpointError: there are no weights, or they belong to another model than the one named.
     """
     if job.checkpoint is not None:
-        card = checkpoint.read_card(job.checkpoint)
+        path = hub.locate(job.checkpoint)
+        card = checkpoint.read_card(path)
         if job.model not in (None, card.model):
             raise CheckpointError(
-                f"{job.checkpoint.name} holds weights of {card.model}, not of {job.model}",
+                f"{path.name} holds weights of {card.model}, not of {job.model}",
                 "a model and a checkpoint that belong together",
                 f"Say --model {card.model}, or leave one of the two out",
             )
-        return replace(job, model=card.model)
+        return replace(job, model=card.model, checkpoint=path)
     name = job.model or default_model(job.device)
-    found = checkpoint.find(name)
+    found = checkpoint.find(name) or _published(name, job.untrained)
     if found is None and not job.untrained and _parameters(name) > 0:
         raise CheckpointError(
             f"there are no trained weights of {name}",
@@ -178,7 +181,7 @@ def models() -> list[dict]:
 
 def _row(name: str) -> dict:
     variant, traits = registry.variant(name), _blank(name).traits
-    path, card, problem = checkpoint.find(name), None, None
+    path, card, problem = checkpoint.find(name) or hub.cached(name), None, None
     if path is not None:
         try:
             card = checkpoint.read_card(path)
@@ -192,7 +195,7 @@ def _row(name: str) -> dict:
         "max_steps": traits.max_steps,
         "trained_for": variant.trained_for,
         "paper": variant.paper,
-        "ready": card is not None or _parameters(name) == 0,
+        "ready": card is not None or _parameters(name) == 0 or (path is None and name in hub.SOURCES),
         "checkpoint": None if path is None else str(path),
         "metrics": card.metrics if card else {},
         "licence": card.licence if card else None,
@@ -208,14 +211,33 @@ def _report(index: int, photo: Photo, seconds: float, change: float | None, trut
     return StepReport(index, photo, seconds, change, metrics.sharpness(photo.pixels), **figures)
 
 
+def _published(name: str, untrained: bool) -> Path | None:
+    """Weights from the Hub, if we publish any."""
+    try:
+        return hub.find(name)
+    except CheckpointError as error:
+        if untrained:
+            return None
+        raise CheckpointError(error.found, error.accepted, _ways_to_weights(name)) from error
+
+
 def _ways_to_weights(name: str) -> str:
+    ways = [f"Train them ({_training(name)})"]
+    for published, source in UPSTREAM.items():
+        if source.model == name:
+            ways.append(f"fetch the authors' (python -m deblur_demo fetch {published})")
+    if name in READERS:
+        ways.append(f"convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors --model {name})")
+    ways.append("name a file that you have (--checkpoint FILE.safetensors)")
+    return ", ".join((*ways, "or try fresh weights on the command line with --untrained"))
+
+
+def _training(name: str) -> str:
+    """The command that trains a network."""
     recipe = f"training/recipes/{name}.toml"
     if not (checkpoint.BUNDLED.parent / recipe).is_file():
         recipe = f'RECIPE.toml, with model = "{name}" in it,'
-    ways = [f"Train them (python -m training train {recipe} --data FOLDER)"]
-    if name in READERS:
-        ways.append(f"convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors --model {name})")
-    return ", ".join((*ways, "or try fresh weights on the command line with --untrained"))
+    return f"python -m training train {recipe} --data FOLDER"
 
 
 @cache
