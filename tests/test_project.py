@@ -16,8 +16,14 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
-    "gradio_client": "gradio",  # gradio requires it, in the version that fits
+    "gradio_client": "gradio",  # gradio requires it and the next one, in the versions that fit
+    "httpx": "gradio",
     "huggingface_hub": "huggingface-hub",
+}
+OPTIONAL = {
+    "tomllib",  # part of Python since 3.11
+    "spaces",  # is there inside a Space, and of no use elsewhere
+    "h5py",  # for one reader of convert, which says so where it is missing
 }
 TEST_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -r requirements-dev.txt && .venv/bin/python -m pytest"
 
@@ -45,8 +51,7 @@ def needed(*places: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 roots.add(node.module.split(".")[0])
     roots -= set(sys.stdlib_module_names) | {"deblur_demo", "training", "tests", "benchmarks", "app", "__future__"}
-    # tomllib became part of Python in 3.11; spaces exists only inside a Space, and its import is optional.
-    return {DISTRIBUTIONS.get(root, root) for root in roots - {"tomllib", "spaces"}}
+    return {DISTRIBUTIONS.get(root, root) for root in roots - OPTIONAL}
 
 
 @pytest.mark.parametrize(
