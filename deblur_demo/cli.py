@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError, SettingError
 
+TABLE_WIDTH = 120  # letters in a line of `models`
+
 if TYPE_CHECKING:
     from deblur_demo.batch import Outcome
     from deblur_demo.pipeline import StepReport
@@ -156,20 +158,40 @@ def _summary(outcome: Outcome) -> str:
 def _models(options: argparse.Namespace) -> int:
     from deblur_demo import pipeline
 
-    rows = pipeline.models()
+    rows = pipeline.models(costs=True)
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
     width = max(len(row["id"]) for row in rows)
-    print(f"{'model':{width}} {'parameters':>11}  {'frames':>6}  {'steps':>5}  {'weights':8}  trained for")
+    print(f"{'model':{width}} {'parameters':>11} {'GMACs':>7} {'frames':>6} {'steps':>5}  {'blur':13}  weights")
     for row in rows:
-        weights = "damaged" if row["problem"] else "here" if row["checkpoint"] else "not yet"
-        weights = "none" if row["parameters"] == 0 else weights
-        print(
-            f"{row['id']:{width}} {row['parameters']:>11,}  {row['frames']:>6}  {row['steps']:>5}  "
-            f"{weights:8}  {row['trained_for']}"
+        line = (
+            f"{row['id']:{width}} {row['parameters']:>11,} {row['gmacs']:>7.1f} {row['frames']:>6} {row['steps']:>5}  "
+            f"{row['trained_for']:13}  {_weights(row)}"
         )
+        print(line if len(line) <= TABLE_WIDTH else line[: TABLE_WIDTH - 3] + "...")
+    print(
+        "\nGMACs: multiply-accumulates of a step at 256 x 256, in 10^9. All that is known of a model: models --json\n"
+        "needs training: python -m training train RECIPE.toml --data FOLDER, with the model's name in the recipe"
+    )
     return 0
+
+
+def _weights(row: dict) -> str:
+    """What is to be said of a model's weights, in about 45 letters."""
+    if row["parameters"] == 0:
+        return "nothing to learn"
+    if row["problem"]:
+        return "damaged"
+    if row["needs"]:
+        _, _, fetching = row["needs"].partition(", or python -m deblur_demo ")
+        return "needs training" + (f", or: {fetching}" if fetching else "")
+    gains = [f"{min(psnr[:1]):.2f} -> {max(psnr):.2f} dB" for psnr in _psnrs(row)][:1]
+    return ", ".join((*gains, row["licence"] or "on the Hub"))
+
+
+def _psnrs(row: dict) -> list[list[float]]:
+    return [figures["psnr"] for figures in row["metrics"].values() if figures.get("psnr")]
 
 
 def _convert(options: argparse.Namespace) -> int:

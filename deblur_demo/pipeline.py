@@ -16,13 +16,15 @@ from deblur_demo import metrics
 from deblur_demo.errors import CheckpointError, InputError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.media.image import Photo
-from deblur_demo.models import checkpoint, hub, registry
+from deblur_demo.models import checkpoint, complexity, hub, registry
 from deblur_demo.models.contract import Restorer
 from deblur_demo.models.convert import READERS
 from deblur_demo.models.fetch import UPSTREAM
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import place
 from deblur_demo.settings import DEVICE, ITERATIONS, PRECISION, TILE
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -167,26 +169,37 @@ def deblur_image(
             yield event
 
 
-def models() -> list[dict]:
+def models(costs: bool = False) -> list[dict]:
     """What there is to choose from, one row a variant, ready for a table or JSON.
 
+    Args:
+        costs: whether to count ``gmacs``, which takes some seconds the first time.
+
     Returns:
-        For each: ``id``, ``parameters`` (trained ones), ``frames``, ``steps``, ``max_steps``,
-        ``trained_for``, ``paper``, ``ready`` (runs as it is), and of its weights ``checkpoint``
-        (path or None), ``metrics``, ``licence`` (None without weights), ``problem`` (None, or
-        why the weights that are there cannot be used).
+        For each: ``id``, ``parameters`` (trained ones), ``gmacs`` (see ``gmacs``; None where not
+        counted), ``frames``, ``steps``, ``max_steps``, ``trained_for``, ``paper``, ``ready`` (runs
+        as it is), ``needs`` (None, or one line: how to get weights), and of its weights
+        ``checkpoint`` (path or None), ``metrics``, ``licence`` (None without weights), ``problem``
+        (None, or why the weights that are there cannot be used).
     """
-    return [_row(name) for name in registry.variants()]
+    return [{**_row(name), "gmacs": gmacs(name) if costs else None} for name in registry.variants()]
+
+
+@cache
+def gmacs(name: str) -> float:
+    """Multiply-accumulates of one step of a variant at 256 x 256 pixels, in 10^9 (see ``models.complexity``)."""
+    return complexity.gmacs(registry.blank(name))
 
 
 def _row(name: str) -> dict:
-    variant, traits = registry.variant(name), _blank(name).traits
+    variant, traits = registry.variant(name), registry.blank(name).traits
     path, card, problem = checkpoint.find(name) or hub.cached(name), None, None
     if path is not None:
         try:
             card = checkpoint.read_card(path)
         except CheckpointError as error:
             problem = str(error)
+    ready = card is not None or _parameters(name) == 0 or (path is None and name in hub.SOURCES)
     return {
         "id": name,
         "parameters": _parameters(name),
@@ -195,7 +208,8 @@ def _row(name: str) -> dict:
         "max_steps": traits.max_steps,
         "trained_for": variant.trained_for,
         "paper": variant.paper,
-        "ready": card is not None or _parameters(name) == 0 or (path is None and name in hub.SOURCES),
+        "ready": ready,
+        "needs": None if ready else _need(name),
         "checkpoint": None if path is None else str(path),
         "metrics": card.metrics if card else {},
         "licence": card.licence if card else None,
@@ -221,35 +235,36 @@ def _published(name: str, untrained: bool) -> Path | None:
         raise CheckpointError(error.found, error.accepted, _ways_to_weights(name)) from error
 
 
+def _need(name: str) -> str:
+    ways = [_training(name), *(f"or {command}" for command in _fetching(name))]
+    return f"needs training: {', '.join(ways)}"
+
+
 def _ways_to_weights(name: str) -> str:
     ways = [f"Train them ({_training(name)})"]
-    for published, source in UPSTREAM.items():
-        if source.model == name:
-            ways.append(f"fetch the authors' (python -m deblur_demo fetch {published})")
+    ways += [f"fetch the authors' ({command})" for command in _fetching(name)]
     if name in READERS:
         ways.append(f"convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors --model {name})")
     ways.append("name a file that you have (--checkpoint FILE.safetensors)")
     return ", ".join((*ways, "or try fresh weights on the command line with --untrained"))
 
 
+def _fetching(name: str) -> list[str]:
+    """The commands that fetch a network's published weights."""
+    return [f"python -m deblur_demo fetch {key}" for key, source in UPSTREAM.items() if source.model == name]
+
+
 def _training(name: str) -> str:
     """The command that trains a network."""
     recipe = f"training/recipes/{name}.toml"
-    if not (checkpoint.BUNDLED.parent / recipe).is_file():
+    if not (REPOSITORY / recipe).is_file():
         recipe = f'RECIPE.toml, with model = "{name}" in it,'
     return f"python -m training train {recipe} --data FOLDER"
 
 
-@cache
-def _blank(name: str) -> Restorer:
-    """The network without memory behind its weights, to ask it for its size and traits."""
-    with torch.device("meta"):
-        return registry.build(name)
-
-
 def _parameters(name: str) -> int:
     """Trained parameters; 0 for a classic filter, which needs no checkpoint."""
-    return _blank(name).parameter_count
+    return registry.blank(name).parameter_count
 
 
 def _fresh(name: str) -> Restorer:

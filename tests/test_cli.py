@@ -16,7 +16,7 @@ from deblur_demo.batch import Outcome, carry_out, plan
 from deblur_demo.cli import main
 from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.media.image import Photo, read_image, write_image
-from deblur_demo.models import checkpoint, registry
+from deblur_demo.models import checkpoint
 from deblur_demo.models.upstream.mtrnn import BLOCKS, LAYERS
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
 
@@ -235,18 +235,6 @@ def test_a_flag_out_of_range_is_refused_with_its_range(shaky, tmp_path, words, c
         main(["deblur", str(shaky), "-o", str(tmp_path / "out"), *words])
     assert caught.value.code == 2
     assert "Accepted: " in capsys.readouterr().err
-
-
-def test_models_lists_all_for_people_and_for_programs(capsys):
-    assert main(["models", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["id"] for row in rows] == list(registry.variants())
-    assert {row["id"]: row["parameters"] for row in rows}["mtrnn"] == 2_635_523
-    assert main(["models"]) == 0
-    table = capsys.readouterr().out.splitlines()
-    assert len(table) == len(rows) + 1
-    line = next(line for line in table if line.startswith("mtrnn-lite "))
-    assert "2,643,308" in line and line.endswith("motion")
 
 
 def test_convert_writes_weights_that_deblur_takes(shaky, tmp_path, lively_checkpoint, capsys):

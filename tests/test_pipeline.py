@@ -147,13 +147,13 @@ def test_without_weights_the_ways_out_are_named(no_weights):
     assert "convert" not in message, "nobody has published a file of it that we read"
 
 
-def test_the_networks_with_a_recipe_and_a_converter_name_both(no_weights, monkeypatch):
-    monkeypatch.setattr(checkpoint, "BUNDLED", ROOT / "checkpoints-that-are-not-there")
+def test_every_way_to_weights_is_named(no_weights):
     with pytest.raises(CheckpointError) as caught:
         open_deblurrer(Job("mtrnn", device="cpu"))
     message = str(caught.value)
     assert "python -m training train training/recipes/mtrnn.toml --data FOLDER" in message
     assert "python -m deblur_demo convert FILE -o OUT.safetensors --model mtrnn" in message
+    assert "python -m deblur_demo fetch mtrnn-gopro" in message and "--checkpoint FILE.safetensors" in message
     assert (ROOT / "training" / "recipes" / "mtrnn.toml").is_file()
 
 

@@ -5,9 +5,22 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from deblur_demo.models.contract import Restorer
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up the operations that torch has a formula for. Its own mode also follows modules, at twice the time."""
+
+    operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if formula := flop_registry.get(func.overloadpacket):
+            self.operations += formula(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 @torch.no_grad()
@@ -27,7 +40,7 @@ def gmacs(model: Restorer, height: int = 256, width: int = 256) -> float:
     height, width = (-(-max(side, traits.minimum) // traits.align) * traits.align for side in (height, width))
     window = torch.empty(1, traits.frames, 3, height, width, device="meta")
     steps = 1 if traits.iterative else traits.steps
-    with FlopCounterMode(display=False) as counter:
+    with _Counter() as counter:
         for _ in ghost.run(window, steps):
             pass
-    return counter.get_total_flops() / 2 / steps / 1e9
+    return counter.operations / 2 / steps / 1e9  # a product and a sum are two operations

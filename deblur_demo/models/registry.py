@@ -12,6 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
 
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
 from deblur_demo.errors import SettingError
 from deblur_demo.models.contract import Restorer
 
@@ -76,6 +80,27 @@ def build(name: str, **overrides: object) -> Restorer:
     # JSON knows no tuples, so a card's lists come back as what the settings declare.
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
     return chosen.make(replace(chosen.settings, **given))
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new tensors as they are: filling what has no memory computes nothing, but takes most of the time."""
+
+    fills = frozenset(
+        (Tensor.normal_, Tensor.uniform_, Tensor.zero_, Tensor.fill_, Tensor.mul_)
+        + (nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.xavier_uniform_)
+    )
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in self.fills:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+@cache
+def blank(name: str) -> Restorer:
+    """The network of a variant without memory behind its weights, to ask it for its size and traits."""
+    with torch.device("meta"), _Unfilled():
+        return build(name)
 
 
 def _nearest(word: str, known) -> str:
