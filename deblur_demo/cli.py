@@ -186,12 +186,9 @@ def _weights(row: dict) -> str:
     if row["needs"]:
         _, _, fetching = row["needs"].partition(", or python -m deblur_demo ")
         return "needs training" + (f", or: {fetching}" if fetching else "")
-    gains = [f"{min(psnr[:1]):.2f} -> {max(psnr):.2f} dB" for psnr in _psnrs(row)][:1]
-    return ", ".join((*gains, row["licence"] or "on the Hub"))
-
-
-def _psnrs(row: dict) -> list[list[float]]:
-    return [figures["psnr"] for figures in row["metrics"].values() if figures.get("psnr")]
+    psnrs = (figures["psnr"] for figures in row["metrics"].values() if figures.get("psnr"))  # of input and steps
+    gains = (f"{psnr[0]:.2f} -> {max(psnr):.2f} dB, " for psnr in psnrs)
+    return next(gains, "") + (row["licence"] or "on the Hub")
 
 
 def _convert(options: argparse.Namespace) -> int:
