@@ -108,5 +108,7 @@ def write(conversion: Conversion, target: Path, card: Card) -> Card:
         return checkpoint.save(conversion.network, target, card, conversion.dtype)
     except OSError as error:
         raise OutputError(
-            f"{target} cannot be written: {error.strerror or error}", "a writable folder with space left", "Change -o"
+            f"{target} cannot be written: {error.strerror or error}",
+            "a writable folder with space left",
+            "Choose another place (-o, or DEBLUR_CACHE for the cache) or make room",
         ) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from deblur_demo.errors import CheckpointError, SettingError
+from deblur_demo.errors import CheckpointError, OutputError, SettingError
 from deblur_demo.models import checkpoint, convert
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.contract import Restorer, centre_frame
@@ -132,12 +132,16 @@ def fetch(source: Upstream, base: str | None = None, say: Callable[[str], None] 
     Raises:
         CheckpointError: no connection, the files are not those pinned here, hold something else than
             the network's tensors, or do not behave like its weights. Nothing is kept then.
-        OutputError: the cache cannot be written.
+        OutputError: the cache or the temporary folder cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
         for file in source.files:
+            content = _download(file, f"{base or RAW}/{source.repository}/{source.commit}/{file.path}")
             path = Path(folder) / Path(file.path).name
-            path.write_bytes(_download(file, f"{base or RAW}/{source.repository}/{source.commit}/{file.path}"))
+            try:
+                path.write_bytes(content)
+            except OSError as error:
+                raise OutputError(f"{path} cannot be written: {error.strerror}", "space left", "Make room") from error
             say(f"{path.name}: {path.stat().st_size:,} bytes, as published")
         conversion = convert.read(path if len(source.files) == 1 else Path(folder), source.model)
     self_check(conversion.network, source.model)

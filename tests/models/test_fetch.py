@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from deblur_demo.cli import main
-from deblur_demo.errors import CheckpointError
+from deblur_demo.errors import CheckpointError, OutputError
 from deblur_demo.models import checkpoint, fetch, registry
 from deblur_demo.models.fetch import RemoteFile, Upstream
 from deblur_demo.models.upstream import dmphn, mtrnn
@@ -225,6 +225,12 @@ def test_weights_that_do_not_behave_are_refused(server):
     refused(publish(server, "dmphn", files), server.base, "step 1 of the converted dmphn changes a flat grey by 0.1")
 
 
+def test_trained_weights_pass_the_self_check():
+    bundled = Path(__file__).resolve().parents[2] / "checkpoints" / "mtrnn-lite.safetensors"
+    network, _ = checkpoint.load(bundled)
+    fetch.self_check(network, "mtrnn-lite")
+
+
 def test_nothing_is_fetched_without_consent(server, cache, monkeypatch, capsys):
     source = publish(server, "mtrnn", {"model_best.pt": pickled(mtrnn_file())})
     monkeypatch.setitem(fetch.UPSTREAM, "mtrnn-gopro", source)
@@ -254,6 +260,12 @@ def test_bundled_weights_are_said_to_come_first(server, monkeypatch, capsys):
     (checkpoint.BUNDLED / "dmphn.safetensors").touch()
     assert main(["fetch", "dmphn-gopro", "--yes"]) == 0
     assert "comes first. To use these, say: --checkpoint " in capsys.readouterr().out
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(server, cache):
+    cache.write_text("a file where a folder should be")
+    with pytest.raises(OutputError, match=r"mtrnn\.safetensors cannot be written.*DEBLUR_CACHE"):
+        fetch.fetch(publish(server, "mtrnn", {"model_best.pt": pickled(mtrnn_file())}), server.base)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(capsys):
