@@ -52,7 +52,14 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--out", required=True, metavar="OUT", help="a file for one photo, or a folder that gets <stem>.png each"
     )
     deblur.add_argument("--model", metavar="ID", help="one that `models` lists (default: what suits this machine)")
-    for knob in (settings.ITERATIONS, settings.DEVICE, settings.PRECISION, settings.TILE, settings.MAX_MEGAPIXELS):
+    for knob in (
+        settings.ITERATIONS,
+        settings.DEVICE,
+        settings.PRECISION,
+        settings.TILE,
+        settings.ENSEMBLE,
+        settings.MAX_MEGAPIXELS,
+    ):
         knob.add_to(deblur)
     deblur.add_argument(
         "--checkpoint",
@@ -108,7 +115,7 @@ def _deblur(options: argparse.Namespace) -> int:
     from deblur_demo import batch, pipeline
 
     orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth)
-    knobs = ("model", "iterations", "device", "precision", "tile", "checkpoint", "untrained")
+    knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)
 

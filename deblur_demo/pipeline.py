@@ -22,7 +22,8 @@ from deblur_demo.models.convert import READERS
 from deblur_demo.models.fetch import UPSTREAM
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import place
-from deblur_demo.settings import DEVICE, ITERATIONS, PRECISION, TILE
+from deblur_demo.runtime.ensemble import SelfEnsemble
+from deblur_demo.settings import DEVICE, ENSEMBLE, ITERATIONS, PRECISION, TILE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,7 +36,7 @@ class Job:
         model: identifier of a variant; None: the one that the checkpoint names, else
             ``default_model(device)``.
         iterations: of a multi-temporal network, or "auto".
-        device, precision, tile: as in ``settings``.
+        device, precision, tile, ensemble: as in ``settings``.
         checkpoint: weights to use, a path or an address ``hf://owner/repo@revision/file.safetensors``;
             None: the bundled ones, those in the user's cache, or published ones.
         untrained: run with fresh weights where there are none, to try a network out.
@@ -49,13 +50,14 @@ class Job:
     device: str = field(default_factory=DEVICE.current)
     precision: str = field(default_factory=PRECISION.current)
     tile: int | str = field(default_factory=TILE.current)
+    ensemble: str = field(default_factory=ENSEMBLE.current)
     checkpoint: Path | str | None = None
     untrained: bool = False
 
     def __post_init__(self):
         if self.model is not None:
             registry.variant(self.model)
-        for knob in (ITERATIONS, DEVICE, PRECISION, TILE):
+        for knob in (ITERATIONS, DEVICE, PRECISION, TILE, ENSEMBLE):
             object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
 
 
@@ -130,6 +132,8 @@ def open_deblurrer(job: Job) -> Deblurrer:
         network, _ = checkpoint.load(job.checkpoint)
     else:
         network = _fresh(job.model)
+    if job.ensemble != "1":
+        network = SelfEnsemble(network, int(job.ensemble))
     return Deblurrer(network, device=job.device, precision=job.precision, tile=job.tile)
 
 

@@ -110,6 +110,13 @@ TILE = Setting(
     high=16384,
     words=("auto",),
 )
+ENSEMBLE = Setting(
+    "ensemble",
+    "1",
+    "orientations to restore and average (self-ensemble): a little better, as many times the cost",
+    words=("1", "4", "8"),
+    kind=str,
+)
 
 MAX_MEGAPIXELS = Setting("max_megapixels", 60, "largest picture, before decoding", low=1, kind=float)
 MAX_UPLOAD_MB = Setting("max_upload_mb", 200, "largest upload in MB", low=1)

@@ -268,3 +268,13 @@ def test_the_module_runs_and_its_exit_code_arrives(tmp_path):
     assert (
         done.stderr == f"error: there is no file {tmp_path / 'absent.pt'}. Accepted: a weights file. Check the path.\n"
     )
+
+
+def test_a_self_ensemble_is_another_mean_of_nearly_the_same_estimates(deblur, shaky, tmp_path):
+    assert deblur(shaky, "-o", tmp_path / "plain.png") == 0
+    assert deblur(shaky, "-o", tmp_path / "averaged.png", "--ensemble", "4") == 0
+    plain, averaged = (read_image(tmp_path / f"{name}.png").pixels for name in ("plain", "averaged"))
+    blurred = read_image(shaky).pixels
+    assert 0 < metrics.change(plain, averaged) < metrics.change(plain, blurred)
+    with pytest.raises(SystemExit):
+        deblur(shaky, "-o", tmp_path / "averaged.png", "--ensemble", "5")

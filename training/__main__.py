@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deblur_demo.errors import DeblurError
-from deblur_demo.settings import DEVICE, PRECISION, TILE
+from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE
 
 PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("weights", type=Path, nargs="+", help=".safetensors files with their cards")
     evaluate.add_argument("--pairs", action="append", required=True, metavar="FOLDER[@SLICE]", help=PAIRS)
     evaluate.add_argument("--iterations", type=int, help="instead of the network's own number")
-    for setting in (DEVICE, PRECISION, TILE):
+    for setting in (DEVICE, PRECISION, TILE, ENSEMBLE):
         setting.add_to(evaluate)
     evaluate.set_defaults(run=_evaluate)
 

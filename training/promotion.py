@@ -9,6 +9,7 @@ from pathlib import Path
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
 from deblur_demo.runtime.deblurrer import Deblurrer
+from deblur_demo.runtime.ensemble import SelfEnsemble
 from training.scores import Pair, Scores, read_pairs, score
 
 
@@ -17,9 +18,13 @@ def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
 
     Args:
         weights: ``.safetensors`` with its card.
-        options: ``pairs`` (see ``named_pairs``), ``device``, ``precision``, ``tile`` and maybe ``iterations``.
+        options: ``pairs`` (see ``named_pairs``), ``device``, ``precision``, ``tile``, and maybe
+            ``iterations`` and ``ensemble``.
     """
     model, _ = checkpoint.load(weights)
+    versions = int(getattr(options, "ensemble", 1))
+    if versions > 1:
+        model = SelfEnsemble(model, versions)
     deblurrer = Deblurrer(model, options.device, options.precision, options.tile)
     sets = dict(map(named_pairs, options.pairs))
     return {name: score(deblurrer, pairs, getattr(options, "iterations", None)) for name, pairs in sets.items()}
