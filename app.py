@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when the UI library is imported
@@ -34,7 +35,9 @@ def main() -> None:
     parser.add_argument("--host", help="address to listen on (default: this machine only; 0.0.0.0: all networks)")
     parser.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     flags = parser.parse_args()
-    demo.launch(server_name=flags.host, server_port=flags.port, **serving())
+    demo.launch(server_name=flags.host, server_port=flags.port, prevent_thread_lock=True, **serving())
+    importlib.import_module("deblur_demo.pipeline").models()  # torch comes in while the first visitor reads the page
+    demo.block_thread()
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from deblur_demo import pipeline, settings
+from deblur_demo import settings
 from deblur_demo.errors import DeblurError
-from deblur_demo.pipeline import StepReport
 from deblur_demo.ui import text
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.components import OneFile
@@ -38,13 +37,15 @@ def add(bench: Bench, cache: Path) -> None:
 
     def models() -> list[dict]:
         """List the networks: id, parameters, steps, paper, weights and their figures."""
+        from deblur_demo import pipeline
+
         # Where the weights lie on the server is nobody's business.
         return [{**row, "checkpoint": row["checkpoint"] and Path(row["checkpoint"]).name} for row in pipeline.models()]
 
     with gr.Group(visible=False):
         inputs = [
             OneFile(label=text.PHOTOS),
-            gr.Textbox(pipeline.default_model(), label=text.MODEL),
+            gr.Textbox("", label=text.MODEL),
             gr.Textbox(str(settings.ITERATIONS.current()), label=text.ITERATIONS),
             gr.Textbox(settings.PRECISION.current(), label=text.PRECISION),
             gr.Textbox(str(settings.TILE.current()), label=text.TILE),
@@ -62,7 +63,9 @@ def _deblur(bench: Bench, cache: Path, image: str | None, *asked) -> Iterator[tu
     Raises:
         gr.Error: whatever is wrong, in one line.
     """
-    run, kept = None, False
+    from deblur_demo import pipeline
+
+    run = None
     try:
         order = Order.of([image] if image else [], *asked)
         photo, truth = order.read(order.photos[0])
@@ -71,11 +74,11 @@ def _deblur(bench: Bench, cache: Path, image: str | None, *asked) -> Iterator[tu
         run.begin(order.photos[0].name, photo.notices)
         newest, report = None, []
         for event in pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth):
-            if isinstance(event, StepReport):
+            if isinstance(event, pipeline.StepReport):
                 newest, report = event, [*report, figures(event)]
             yield None, report
         restored = run.add(newest).full
-        kept = True
+        run.done = True
         yield str(restored), report
     except DeblurError as error:
         raise gr.Error(str(error), print_exception=False) from error
@@ -83,5 +86,5 @@ def _deblur(bench: Bench, cache: Path, image: str | None, *asked) -> Iterator[tu
         _log.exception("an API call failed")
         raise gr.Error(text.UNEXPECTED, print_exception=False) from error
     finally:
-        if run is not None and not kept:
+        if run is not None and not run.done:
             run.discard()

@@ -1,14 +1,21 @@
-"""The bench: networks that are loaded stay at hand for the next photo."""
+"""The bench: networks that are loaded stay at hand for the next photo.
+
+Torch takes longer to import than the page takes to open, so all of ``ui`` asks for the pipeline
+inside the functions that need it, never on top.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from deblur_demo import settings
-from deblur_demo.pipeline import Job, open_deblurrer
-from deblur_demo.runtime.deblurrer import Deblurrer
+
+if TYPE_CHECKING:
+    from deblur_demo.pipeline import Job
+    from deblur_demo.runtime.deblurrer import Deblurrer
 
 
 class Bench:
@@ -30,6 +37,8 @@ class Bench:
             CheckpointError: its network has no weights.
             DeviceError: this machine lacks the device or precision.
         """
+        from deblur_demo.pipeline import open_deblurrer
+
         key = replace(job, iterations=settings.ITERATIONS.default)  # a number of iterations needs no other network
         with self._lock:
             if key not in self._open:

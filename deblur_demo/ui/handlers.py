@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
-from deblur_demo import pipeline
+from deblur_demo import settings
 from deblur_demo.errors import DeblurError
-from deblur_demo.pipeline import StepReport, deblur_image
-from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.order import Order
@@ -28,6 +26,7 @@ from deblur_demo.ui.pace import Pace
 from deblur_demo.ui.runs import Result, Run
 
 if TYPE_CHECKING:
+    from deblur_demo.runtime.deblurrer import Deblurrer
     from deblur_demo.ui.layout import Example, ImageScreen
 
 DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}  # one job at a time, whoever asks
@@ -53,10 +52,9 @@ class ImageHandlers:
 
     def __init__(self, screen: ImageScreen, bench: Bench, cache: Path, examples: Sequence[Example]):
         self.screen, self.bench, self.cache, self.examples = screen, bench, cache, examples
-        self.models = {row["id"]: row for row in pipeline.models()}
 
-    def bind(self) -> None:
-        """Connect every event of the screen."""
+    def bind(self, page: gr.Blocks) -> None:
+        """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
         hidden = {"api_visibility": "private"}
         at_once = {**hidden, "show_progress": "hidden", "queue": False}
@@ -76,7 +74,10 @@ class ImageHandlers:
             **hidden,
             **DEVICE_QUEUE,
         )
-        s.cancel.click(self.cancelled, s.run_state, stage, cancels=[job], **at_once)
+        # The last word comes when the run has ended: an update on its way would undo it.
+        s.cancel.click(self.stopping, outputs=[s.status, s.cancel], **at_once)
+        stopped = s.cancel.click(None, cancels=[job], **at_once)
+        stopped.then(self.cancelled, s.run_state, stage, **at_once)
 
         picked = [s.run_state, s.picker]
         s.scrubber.input(self.scrub, [*picked, s.scrubber], shown, **latest)
@@ -89,7 +90,8 @@ class ImageHandlers:
         s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **at_once)
         s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **at_once)
         s.auto.change(self.set_auto, [s.model, s.auto], s.iterations, **at_once)
-        s.model.change(self.pick_model, [s.model, s.auto], [s.about_model, s.iterations, s.auto], **at_once)
+        page.load(self.offer_models, outputs=[s.model, s.about_model, s.iterations, s.auto], **at_once)
+        s.model.input(self.pick_model, [s.model, s.auto], [s.about_model, s.iterations, s.auto], **at_once)
 
     # A run
 
@@ -101,7 +103,7 @@ class ImageHandlers:
         Trouble with one of several photos does not stop the others. However it ends, cancelled
         included, files are kept only if there is something to show.
         """
-        s, run, kept = self.screen, None, False
+        s, run = self.screen, None
         try:
             order = Order.of(photos, model, "auto" if auto else iterations, precision, tile, truth, metadata)
             yield self._busy(views.status(text.LOADING.format(model=order.job.model), "busy"))
@@ -112,7 +114,7 @@ class ImageHandlers:
             yield {s.run_state: run}
             start = time.monotonic()
             yield from self._deblur_all(run, order, deblurrer)
-            kept = True
+            run.done = True
             yield self._finished(run, len(order.photos), time.monotonic() - start)
         except DeblurError as error:
             gr.Warning(escape(str(error)))
@@ -121,7 +123,7 @@ class ImageHandlers:
             _log.exception("a run failed")
             yield self._stopped(text.UNEXPECTED, "error", cleared=run is not None)
         finally:
-            if run is not None and not kept:
+            if run is not None and not run.done:
                 run.discard()
 
     def _deblur_all(self, run: Run, order: Order, deblurrer: Deblurrer) -> Iterator[Updates]:
@@ -135,6 +137,8 @@ class ImageHandlers:
                 gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
 
     def _deblur_one(self, run: Run, order: Order, deblurrer: Deblurrer, number: int) -> Iterator[Updates]:
+        from deblur_demo.pipeline import StepReport, deblur_image
+
         s, path, count = self.screen, order.photos[number - 1], len(order.photos)
         photo, truth = order.read(path)
         for notice in photo.notices:
@@ -158,11 +162,15 @@ class ImageHandlers:
             run.drop()
             raise
 
+    def stopping(self) -> Updates:
+        """From the click until the tile at hand is done."""
+        s = self.screen
+        return {s.status: views.status(text.STOPPING, "busy"), s.cancel: gr.update(interactive=False)}
+
     def cancelled(self, run: Run | None) -> Updates:
-        """The run is being stopped; what is there goes now, and what a last tile still writes, with it."""
-        if run is not None:
-            run.discard()
-        return self._stopped(text.CANCELLED, "idle", cleared=True)
+        """The run has been stopped, its files went with it. Results of the one before stay if it never got its turn."""
+        kept = run is not None and run.done and run.folder.exists()
+        return self._stopped(text.CANCELLED, "idle", cleared=not kept)
 
     # Looking at results
 
@@ -216,20 +224,23 @@ class ImageHandlers:
 
     def set_auto(self, model: str, auto: bool) -> Updates:
         """A run that stops by itself needs no number, and neither does a network of fixed stages."""
-        return {self.screen.iterations: gr.update(interactive=self._iterative(model) and not auto)}
+        return {self.screen.iterations: gr.update(interactive=_iterative(model) and not auto)}
+
+    def offer_models(self) -> Updates:
+        """Fill the model picker: those that run come first, the others say what they lack."""
+        from deblur_demo import pipeline
+
+        chosen = pipeline.default_model()
+        rows = sorted(pipeline.models(), key=lambda row: (not row["ready"], row["id"] != chosen))
+        choices = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows]
+        picker = gr.update(choices=choices, value=chosen, info=None)
+        return {self.screen.model: picker, **self.pick_model(chosen, settings.ITERATIONS.current() == "auto")}
 
     def pick_model(self, model: str, auto: bool) -> Updates:
         """Say what the network is, and offer the knobs that it has."""
-        s, row = self.screen, self.models[model]
-        about = text.about_model(row["parameters"], row["trained_for"], row["paper"], row["ready"])
-        return {
-            s.about_model: about,
-            s.auto: gr.update(interactive=self._iterative(model)),
-            **self.set_auto(model, auto),
-        }
-
-    def _iterative(self, model: str) -> bool:
-        return self.models[model]["max_steps"] > self.models[model]["steps"]
+        s = self.screen
+        free = gr.update(interactive=_iterative(model))
+        return {s.about_model: text.about_model(_row(model)), s.auto: free, **self.set_auto(model, auto)}
 
     # What the stage shows
 
@@ -294,6 +305,16 @@ class ImageHandlers:
         if cleared:
             updates |= {s.run_state: None, s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
         return updates
+
+
+def _row(model: str) -> dict:
+    from deblur_demo import pipeline
+
+    return next(row for row in pipeline.models() if row["id"] == model)
+
+
+def _iterative(model: str) -> bool:
+    return _row(model)["max_steps"] > _row(model)["steps"]
 
 
 def _thumbnails(result: Result, selected: int) -> dict:

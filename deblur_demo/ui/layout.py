@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from deblur_demo import pipeline, settings
+from deblur_demo import settings
 from deblur_demo.media.image import ACCEPTED_SUFFIXES
 from deblur_demo.ui import api, text, views
 from deblur_demo.ui.bench import Bench
@@ -72,7 +72,7 @@ def build() -> gr.Blocks:
         title=text.NAME, analytics_enabled=False, delete_cache=(_SWEEP_SECONDS, round(hours * 3600)), fill_width=True
     ) as page:
         gr.HTML(views.header(), elem_id="header")
-        ImageHandlers(_image_screen(hours), bench, cache, examples()).bind()
+        ImageHandlers(_image_screen(hours), bench, cache, examples()).bind(page)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         api.add(bench, cache)
     # The queue is the only way to the device: direct calls that would step past it are closed.
@@ -134,15 +134,12 @@ def _actions() -> dict[str, gr.components.Component]:
 
 def _knobs() -> dict[str, gr.components.Component]:
     """Model, iterations, and what few people change."""
-    models = sorted(pipeline.models(), key=lambda row: not row["ready"])  # those that run come first
-    chosen = pipeline.default_model()
     with gr.Group():
+        # The choices come when the page has opened: to know the networks means to import torch.
         model = gr.Dropdown(
-            [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in models],
-            value=chosen, label=text.MODEL, filterable=False, elem_id="model",
-        )  # fmt: skip
-        row = next(row for row in models if row["id"] == chosen)
-        about_model = gr.Markdown(text.about_model(row), elem_id="about-model", elem_classes="hint", padding=True)
+            [], label=text.MODEL, info=text.MODELS_COMING, filterable=False, interactive=True, elem_id="model"
+        )
+        about_model = gr.Markdown(elem_id="about-model", elem_classes="hint", padding=True)
     wanted = settings.ITERATIONS.current()
     with gr.Group():
         iterations = gr.Slider(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deblur_demo import pipeline, settings
+from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, InputError, LimitError
 from deblur_demo.media.image import Photo, read_image
-from deblur_demo.pipeline import Job
-from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.ui import text
+
+if TYPE_CHECKING:
+    from deblur_demo.pipeline import Job
+    from deblur_demo.runtime.deblurrer import Deblurrer
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Order:
             InputError: no photo, or one sharp reference for several.
             LimitError: too many photos.
         """
+        from deblur_demo import pipeline
+
         limit = settings.MAX_FILES.current()
         if not photos:
             raise InputError(*text.NO_PHOTO)
@@ -57,7 +62,7 @@ class Order:
         if truth and len(photos) > 1:
             raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
         model = model or pipeline.default_model()
-        job = Job(model=str(model), iterations=iterations, precision=precision, tile=tile)
+        job = pipeline.Job(model=str(model), iterations=iterations, precision=precision, tile=tile)
         if not next(row["ready"] for row in pipeline.models() if row["id"] == job.model):
             raise CheckpointError(*text.fill(text.NO_WEIGHTS, model=job.model))
         return cls(job, tuple(map(Path, photos)), Path(truth) if truth else None, bool(keep_metadata))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from deblur_demo.runtime.deblurrer import TileDone
+if TYPE_CHECKING:
+    from deblur_demo.runtime.deblurrer import TileDone
 
 
 class Pace:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -24,7 +25,9 @@ import numpy as np
 from deblur_demo import settings
 from deblur_demo.errors import OutputError
 from deblur_demo.media.image import Photo, write_image
-from deblur_demo.pipeline import StepReport
+
+if TYPE_CHECKING:
+    from deblur_demo.pipeline import StepReport
 
 _PREFIX = "deblur-run-"
 _THUMBNAIL_MEGAPIXELS = 0.05
@@ -65,10 +68,14 @@ class Result:
 
 
 class Run:
-    """One folder and the results in it, one a photo, in the order of the photos.
+    """One folder and the results in it.
 
     Args:
         root: the cache folder; the browser may fetch what is inside.
+
+    Attributes:
+        results: one a photo, in the order of the photos.
+        done: whether it came to its end; one that did not is discarded by who runs it.
 
     Raises:
         OutputError: the folder cannot be created.
@@ -79,6 +86,7 @@ class Run:
         # Nobody can guess the name, so nobody can fetch another visitor's files.
         self.folder = root / (_PREFIX + secrets.token_hex(16))
         self.results: list[Result] = []
+        self.done = False
         with _disk(self.folder):
             self.folder.mkdir(parents=True)
 

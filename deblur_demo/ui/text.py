@@ -20,6 +20,7 @@ EXAMPLE_CAT = "Cat"
 
 # Settings
 MODEL = "Model"
+MODELS_COMING = "Looking for models …"
 NEEDS_TRAINING = "needs training"
 ITERATIONS = "Iterations"
 ITERATIONS_HELP = "More iterations remove more blur and take longer."
@@ -73,6 +74,7 @@ PROGRESS = "Progress"
 READY = "Ready."
 LOADING = "Loading {model} …"
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
+STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
 UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another photo."
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deblur_demo.media.image import Photo, read_image, write_image
+from deblur_demo.pipeline import Job, default_model, models
 from deblur_demo.ui import layout, text
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.handlers import ImageHandlers
@@ -86,6 +87,17 @@ def test_closing_a_run_between_tiles_leaves_nothing(page, shaky):
     assert not files(page) and not list(page.cache.iterdir())
 
 
+def test_cancel_keeps_the_results_of_the_run_before_if_its_own_had_not_begun(page, shaky):
+    s = page.screen
+    *_, last = page.deblur(*asked([shaky], iterations=1))
+    assert s.results not in page.cancelled(last[s.run_state])
+    running = page.deblur(*asked([shaky], iterations=9, previous=last[s.run_state]))
+    begun = next(update[s.run_state] for update in running if s.run_state in update)
+    assert page.cancelled(begun)[s.results] == gr.update(visible=False)
+    assert page.cancelled(last[s.run_state])[s.run_state] is None  # its files have gone already
+    running.close()
+
+
 def test_a_bad_file_costs_one_line_and_nothing_else(page, shaky, tmp_path):
     (tmp_path / "bad.png").write_text("<html></html>")
     with pytest.warns(UserWarning, match="bad.png.*Accepted"):
@@ -145,9 +157,9 @@ def test_sixteen_bits_stay_sixteen(page, tmp_path, shaky_photo):
 
 def test_the_bench_keeps_two_networks(weights):
     bench = Bench(kept=2)
-    jobs = [layout.pipeline.Job(model=name) for name in ("mtrnn-lite", "wiener", "richardson-lucy")]
+    jobs = [Job(model=name) for name in ("mtrnn-lite", "wiener", "richardson-lucy")]
     first = bench.deblurrer(jobs[0])
-    assert bench.deblurrer(layout.pipeline.Job(model="mtrnn-lite", iterations=2)) is first
+    assert bench.deblurrer(Job(model="mtrnn-lite", iterations=2)) is first
     second = bench.deblurrer(jobs[1])
     assert bench.deblurrer(jobs[0]) is first
     bench.deblurrer(jobs[2])  # the second, used least recently, goes
@@ -162,3 +174,20 @@ def test_an_examples_reference_goes_with_it_and_a_visitors_stays(page):
     assert page.change_photos(truth)[s.truth] is None
     assert page.change_photos("/uploads/mine.png")[s.truth] == gr.skip()
     assert page.pick_example(SimpleNamespace(index=0))[s.truth] is None
+
+
+def test_the_picker_offers_every_model_those_that_run_first(page):
+    s = page.screen
+    offered = page.offer_models()
+    names = [name for _, name in offered[s.model]["choices"]]
+    ready = [row["id"] for row in models() if row["ready"]]
+    assert sorted(names[: len(ready)]) == sorted(ready) and sorted(names) == sorted(row["id"] for row in models())
+    assert offered[s.model]["value"] == names[0] == default_model() and "million parameters" in offered[s.about_model]
+    assert all(text.NEEDS_TRAINING in label for label, name in offered[s.model]["choices"] if name not in ready)
+
+
+def test_a_network_of_fixed_steps_offers_no_iterations(page):
+    s = page.screen
+    assert page.pick_model("wiener", False)[s.iterations] == gr.update(interactive=False)
+    assert page.pick_model("mtrnn-lite", False)[s.iterations] == gr.update(interactive=True)
+    assert page.set_auto("mtrnn-lite", True)[s.iterations] == gr.update(interactive=False)
