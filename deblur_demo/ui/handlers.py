@@ -233,7 +233,7 @@ class ImageHandlers:
         chosen = pipeline.default_model()
         rows = sorted(pipeline.models(), key=lambda row: (not row["ready"], row["id"] != chosen))
         choices = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows]
-        picker = gr.update(choices=choices, value=chosen, info=None)
+        picker = gr.update(choices=choices, value=chosen)
         return {self.screen.model: picker, **self.pick_model(chosen, settings.ITERATIONS.current() == "auto")}
 
     def pick_model(self, model: str, auto: bool) -> Updates:

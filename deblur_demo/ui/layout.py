@@ -136,10 +136,8 @@ def _knobs() -> dict[str, gr.components.Component]:
     """Model, iterations, and what few people change."""
     with gr.Group():
         # The choices come when the page has opened: to know the networks means to import torch.
-        model = gr.Dropdown(
-            [], label=text.MODEL, info=text.MODELS_COMING, filterable=False, interactive=True, elem_id="model"
-        )
-        about_model = gr.Markdown(elem_id="about-model", elem_classes="hint", padding=True)
+        model = gr.Dropdown([], label=text.MODEL, filterable=False, interactive=True, elem_id="model")
+        about_model = gr.Markdown(text.MODELS_COMING, elem_id="about-model", elem_classes="hint", padding=True)
     wanted = settings.ITERATIONS.current()
     with gr.Group():
         iterations = gr.Slider(
