@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
+from deblur_demo.models.golden import golden
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.ensemble import SelfEnsemble
 from training.scores import Pair, Scores, read_pairs, score
@@ -57,7 +58,7 @@ def promote(weights: Path, options: argparse.Namespace, bundled: Path = checkpoi
         for name, scores in challenger.items()
     }
     hardware = getattr(options, "hardware", None) or card.hardware
-    checkpoint.save(model, target, replace(card, metrics=metrics, hardware=hardware))
+    checkpoint.save(model, target, replace(card, metrics=metrics, hardware=hardware, golden=golden(model)))
     gains = ", ".join(f"{name} {scores.gain:+.2f} dB" for name, scores in challenger.items())
     return f"{card.model} bundled: {gains} over the blurred input"
 

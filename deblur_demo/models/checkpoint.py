@@ -36,6 +36,7 @@ class Card:
         hardware: what it was trained on, and for how long.
         metrics: validation set -> {"psnr": [...], "ssim": [...]}, row 0 the blurred input.
         limits: what it is bad at.
+        golden: what the weights make of a fixed picture, see ``models.golden``.
         sha256: of the weights file; written by ``save``, checked by ``load``.
     """
 
@@ -48,6 +49,7 @@ class Card:
     hardware: str = ""
     metrics: dict = field(default_factory=dict)
     limits: str = ""
+    golden: list = field(default_factory=list)
     sha256: str = ""
 
 
