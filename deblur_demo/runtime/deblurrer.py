@@ -18,15 +18,25 @@ from torch import Tensor
 
 from deblur_demo.errors import DeblurError, DeviceError, InputError, SettingError
 from deblur_demo.models.contract import Estimate, Restorer
-from deblur_demo.runtime.device import Placement, exact_fp32, free_memory, out_of_memory, place, synchronize
+from deblur_demo.runtime.device import (
+    Placement,
+    exact_fp32,
+    free_memory,
+    out_of_memory,
+    place,
+    release_freed_memory,
+    synchronize,
+)
 from deblur_demo.runtime.footprint import Footprint, measure
 from deblur_demo.runtime.grid import PIXEL, SMALLEST_TILE, grid_of_side, grid_within, padded
 from deblur_demo.runtime.stopping import settled
 from deblur_demo.runtime.tiling import Mosaic
 from deblur_demo.settings import ITERATIONS, TILE
 
-# Bytes that tiles may work in on a CPU, however much is free.
-WORKING_SET = 1 << 30
+# Bytes that tiles are planned to work in on a CPU, however much is free. It keeps a photo of 50 megapixels under 4 GB with
+# `mtrnn-lite` and 8 GB with `mtrnn` (benchmarks/memory.py), and takes 9 megapixels of `mtrnn-lite` in one piece. Small
+# tiles have nothing else for them: a pixel costs up to a fifth less in them, their halos far more.
+WORKING_SET = 900_000_000
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,8 @@ class Deblurrer:
                 mosaic, changes = self._mosaic(window, worker), []
             elif len(changes) > shown:  # else still catching up after a restart
                 shown = len(changes)
+                if len(mosaic.grid.tiles) > 1:  # so the picture is large
+                    release_freed_memory()
                 yield Step(shown, _plain(mosaic), 0.0, mosaic.change, worker.told())
                 if auto and self.model.traits.iterative and settled(changes):
                     return
