@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,10 +33,13 @@ from deblur_demo.runtime.stopping import settled
 from deblur_demo.runtime.tiling import Mosaic
 from deblur_demo.settings import ITERATIONS, TILE
 
-# Bytes that tiles are planned to work in on a CPU, however much is free. It keeps a photo of 50 megapixels under 4 GB with
-# `mtrnn-lite` and 8 GB with `mtrnn` (benchmarks/memory.py), and takes 9 megapixels of `mtrnn-lite` in one piece. Small
-# tiles have nothing else for them: a pixel costs up to a fifth less in them, their halos far more.
+# What a run on a CPU is planned to take in bytes, however much is free, and the least of it that tiles get to work in.
+# So 12 megapixels of `mtrnn-lite` stay in one piece, and 50 megapixels stay under 4 GB with it and 8 GB with `mtrnn`
+# (benchmarks/memory.py). Small tiles have nothing else for them: a pixel costs up to a fifth less in them, but at
+# 1280x720 tiles of 360 px took 1.5 times as long as the whole with `mtrnn` and 3 times with `mtrnn-lite`.
+PLANNED = 3_000_000_000
 WORKING_SET = 900_000_000
+GAPS = 1.5  # times what is planned for tiles is really taken, because freed blocks leave gaps
 
 
 @dataclass(frozen=True)
@@ -160,10 +163,9 @@ class Deblurrer:
         """Decide where the picture is kept between tiles, and how large the tiles are."""
         traits, (batch, frames, _, height, width) = self.model.traits, window.shape
         device = worker.placement.device
-        footprint = Footprint(*(batch * part for part in astuple(worker.footprint)))
-        pixels = padded(height, traits) * padded(width, traits)
-        picture = batch * PIXEL * pixels
-        kept = picture + footprint.state * pixels
+        pixels = batch * padded(height, traits) * padded(width, traits)
+        picture = PIXEL * pixels
+        kept = picture + worker.footprint.state * pixels
         store, room = torch.device("cpu"), free_memory(torch.device("cpu"))
         if device.type != "cpu":
             free = free_memory(device)
@@ -177,10 +179,11 @@ class Deblurrer:
             return Mosaic(window, grid_of_side(height, width, traits, self.tile), store)
         if device.type == "cpu":
             # Tiles of a network that pools over the whole picture are approximate: the larger the better.
-            budget = min(room - needed, WORKING_SET if traits.exact else math.inf)
+            plenty = max(PLANNED - needed, WORKING_SET) if traits.exact else math.inf
+            budget = min((room - needed) / GAPS, plenty)
         else:
             budget = 0.8 * (free - (kept if store == device else 0))
-        return Mosaic(window, grid_within(height, width, traits, footprint, budget), store)
+        return Mosaic(window, grid_within(height, width, traits, worker.footprint, budget / batch), store)
 
     def ready(self, placement: Placement) -> tuple[Restorer, Footprint]:
         """A copy of the network in a placement, made once, and the memory it works in."""
