@@ -163,9 +163,9 @@ def _summary(outcome: Outcome) -> str:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from deblur_demo import pipeline
+    from deblur_demo import catalogue
 
-    rows = pipeline.models(costs=True)
+    rows = catalogue.models(costs=True)
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0

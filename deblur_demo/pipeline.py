@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
 import torch
 
-from deblur_demo import metrics
+from deblur_demo import catalogue, metrics
 from deblur_demo.errors import CheckpointError, InputError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.media.image import Photo
-from deblur_demo.models import checkpoint, complexity, hub, registry
+from deblur_demo.models import checkpoint, hub, registry
 from deblur_demo.models.contract import Restorer
-from deblur_demo.models.convert import READERS
-from deblur_demo.models.fetch import UPSTREAM
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import place
 from deblur_demo.runtime.ensemble import SelfEnsemble
 from deblur_demo.settings import DEVICE, ENSEMBLE, ITERATIONS, PRECISION, TILE
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -111,11 +106,11 @@ def resolve(job: Job) -> Job:
         return replace(job, model=card.model, checkpoint=path)
     name = job.model or default_model(job.device)
     found = checkpoint.find(name) or _published(name, job.untrained)
-    if found is None and not job.untrained and _parameters(name) > 0:
+    if found is None and not job.untrained and catalogue.parameters(name) > 0:
         raise CheckpointError(
             f"there are no trained weights of {name}",
             f"{name}.safetensors with its card in {checkpoint.BUNDLED} or {checkpoint.user_cache()}",
-            _ways_to_weights(name),
+            catalogue.ways_to_weights(name),
         )
     return replace(job, model=name, checkpoint=found)
 
@@ -173,54 +168,6 @@ def deblur_image(
             yield event
 
 
-def models(costs: bool = False) -> list[dict]:
-    """What there is to choose from, one row a variant, ready for a table or JSON.
-
-    Args:
-        costs: whether to count ``gmacs``, which takes some seconds the first time.
-
-    Returns:
-        For each: ``id``, ``parameters`` (trained ones), ``gmacs`` (see ``gmacs``; None where not
-        counted), ``frames``, ``steps``, ``max_steps``, ``trained_for``, ``paper``, ``ready`` (runs
-        as it is), ``needs`` (None, or one line: how to get weights), and of its weights
-        ``checkpoint`` (path or None), ``metrics``, ``licence`` (None without weights), ``problem``
-        (None, or why the weights that are there cannot be used).
-    """
-    return [{**_row(name), "gmacs": gmacs(name) if costs else None} for name in registry.variants()]
-
-
-@cache
-def gmacs(name: str) -> float:
-    """Multiply-accumulates of one step of a variant at 256 x 256 pixels, in 10^9 (see ``models.complexity``)."""
-    return complexity.gmacs(registry.blank(name))
-
-
-def _row(name: str) -> dict:
-    variant, traits = registry.variant(name), registry.blank(name).traits
-    path, card, problem = checkpoint.find(name) or hub.cached(name), None, None
-    if path is not None:
-        try:
-            card = checkpoint.read_card(path)
-        except CheckpointError as error:
-            problem = str(error)
-    ready = card is not None or _parameters(name) == 0 or (path is None and name in hub.SOURCES)
-    return {
-        "id": name,
-        "parameters": _parameters(name),
-        "frames": traits.frames,
-        "steps": traits.steps,
-        "max_steps": traits.max_steps,
-        "trained_for": variant.trained_for,
-        "paper": variant.paper,
-        "ready": ready,
-        "needs": None if ready else _need(name),
-        "checkpoint": None if path is None else str(path),
-        "metrics": card.metrics if card else {},
-        "licence": card.licence if card else None,
-        "problem": problem,
-    }
-
-
 def _report(index: int, photo: Photo, seconds: float, change: float | None, truth: Photo | None) -> StepReport:
     figures = {
         name: None if truth is None else getattr(metrics, name)(photo.pixels, truth.pixels)
@@ -236,39 +183,7 @@ def _published(name: str, untrained: bool) -> Path | None:
     except CheckpointError as error:
         if untrained:
             return None
-        raise CheckpointError(error.found, error.accepted, _ways_to_weights(name)) from error
-
-
-def _need(name: str) -> str:
-    ways = [_training(name), *(f"or {command}" for command in _fetching(name))]
-    return f"needs training: {', '.join(ways)}"
-
-
-def _ways_to_weights(name: str) -> str:
-    ways = [f"Train them ({_training(name)})"]
-    ways += [f"fetch the authors' ({command})" for command in _fetching(name)]
-    if name in READERS:
-        ways.append(f"convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors --model {name})")
-    ways.append("name a file that you have (--checkpoint FILE.safetensors)")
-    return ", ".join((*ways, "or try fresh weights on the command line with --untrained"))
-
-
-def _fetching(name: str) -> list[str]:
-    """The commands that fetch a network's published weights."""
-    return [f"python -m deblur_demo fetch {key}" for key, source in UPSTREAM.items() if source.model == name]
-
-
-def _training(name: str) -> str:
-    """The command that trains a network."""
-    recipe = f"training/recipes/{name}.toml"
-    if not (REPOSITORY / recipe).is_file():
-        recipe = f'RECIPE.toml, with model = "{name}" in it,'
-    return f"python -m training train {recipe} --data FOLDER"
-
-
-def _parameters(name: str) -> int:
-    """Trained parameters; 0 for a classic filter, which needs no checkpoint."""
-    return registry.blank(name).parameter_count
+        raise CheckpointError(error.found, error.accepted, catalogue.ways_to_weights(name)) from error
 
 
 def _fresh(name: str) -> Restorer:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deblur_demo import pipeline
+from deblur_demo import catalogue
 from deblur_demo.cli import main
 from deblur_demo.models import checkpoint, complexity, fetch, registry
 
@@ -53,7 +53,7 @@ def test_the_costs_are_counted_on_the_network_itself(rows):
         assert rows[name]["gmacs"] == pytest.approx(complexity.gmacs(network), rel=1e-12)
         assert rows[name]["parameters"] == network.parameter_count
     assert rows["mtrnn"]["gmacs"] == pytest.approx(24.1, abs=0.05)
-    assert all(row["gmacs"] is None for row in pipeline.models()), "counting takes seconds, so it must be asked for"
+    assert all(row["gmacs"] is None for row in catalogue.models()), "counting takes seconds, so it must be asked for"
 
 
 def test_what_a_network_needs_is_a_command_that_works(rows):

@@ -23,10 +23,11 @@ MAY_IMPORT = {
     "media": FOUNDATION,
     "models": FOUNDATION,
     "runtime": FOUNDATION | {"media", "models"},
-    "pipeline": FOUNDATION | {"metrics", "media", "models", "runtime"},
-    "batch": FOUNDATION | {"metrics", "media", "models", "runtime", "pipeline"},
-    "cli": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "pipeline", "batch"},
-    "ui": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "pipeline"},
+    "catalogue": FOUNDATION | {"models"},
+    "pipeline": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue"},
+    "batch": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue", "pipeline"},
+    "cli": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline", "batch"},
+    "ui": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline"},
     "__main__": {"cli"},
 }
 

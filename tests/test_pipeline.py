@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from deblur_demo import metrics
+from deblur_demo.catalogue import models
 from deblur_demo.errors import CheckpointError, InputError, SettingError
 from deblur_demo.media.image import Photo
 from deblur_demo.models import checkpoint, registry
-from deblur_demo.pipeline import Job, StepReport, deblur_image, default_model, models, open_deblurrer, resolve
+from deblur_demo.pipeline import Job, StepReport, deblur_image, default_model, open_deblurrer, resolve
 from deblur_demo.runtime.deblurrer import TileDone
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -106,7 +106,7 @@ def test_ci_runs_the_commands_of_the_readme():
 
 
 def test_the_sizes_in_the_readme_are_those_of_the_models():
-    from deblur_demo.pipeline import models
+    from deblur_demo.catalogue import models
 
     sizes = {row["id"]: f"{row['parameters']:,}" for row in models()}
     rows = re.findall(r"^\| `([\w-]+)` \|.*\| ([\d,]+) \|$", README, flags=re.MULTILINE)

@@ -37,10 +37,10 @@ def add(bench: Bench, cache: Path) -> None:
 
     def models() -> list[dict]:
         """List the networks: id, parameters, steps, paper, weights and their figures."""
-        from deblur_demo import pipeline
+        from deblur_demo import catalogue
 
         # Where the weights lie on the server is nobody's business.
-        return [{**row, "checkpoint": row["checkpoint"] and Path(row["checkpoint"]).name} for row in pipeline.models()]
+        return [{**row, "checkpoint": row["checkpoint"] and Path(row["checkpoint"]).name} for row in catalogue.models()]
 
     with gr.Group(visible=False):
         inputs = [

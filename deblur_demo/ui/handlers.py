@@ -228,10 +228,10 @@ class ImageHandlers:
 
     def offer_models(self) -> Updates:
         """Fill the model picker: those that run come first, the others say what they lack."""
-        from deblur_demo import pipeline
+        from deblur_demo import catalogue, pipeline
 
         chosen = pipeline.default_model()
-        rows = sorted(pipeline.models(), key=lambda row: (not row["ready"], row["id"] != chosen))
+        rows = sorted(catalogue.models(), key=lambda row: (not row["ready"], row["id"] != chosen))
         choices = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows]
         picker = gr.update(choices=choices, value=chosen)
         return {self.screen.model: picker, **self.pick_model(chosen, settings.ITERATIONS.current() == "auto")}
@@ -308,9 +308,9 @@ class ImageHandlers:
 
 
 def _row(model: str) -> dict:
-    from deblur_demo import pipeline
+    from deblur_demo import catalogue
 
-    return next(row for row in pipeline.models() if row["id"] == model)
+    return next(row for row in catalogue.models() if row["id"] == model)
 
 
 def _iterative(model: str) -> bool:

@@ -52,7 +52,7 @@ class Order:
             InputError: no photo, or one sharp reference for several.
             LimitError: too many photos.
         """
-        from deblur_demo import pipeline
+        from deblur_demo import catalogue, pipeline
 
         limit = settings.MAX_FILES.current()
         if not photos:
@@ -63,7 +63,7 @@ class Order:
             raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
         model = model or pipeline.default_model()
         job = pipeline.Job(model=str(model), iterations=iterations, precision=precision, tile=tile)
-        if not next(row["ready"] for row in pipeline.models() if row["id"] == job.model):
+        if not next(row["ready"] for row in catalogue.models() if row["id"] == job.model):
             raise CheckpointError(*text.fill(text.NO_WEIGHTS, model=job.model))
         return cls(job, tuple(map(Path, photos)), Path(truth) if truth else None, bool(keep_metadata))
 

@@ -154,7 +154,7 @@ def model_choice(name: str, ready: bool) -> str:
 
 
 def about_model(row: dict) -> str:
-    """The line below the model picker; ``row`` as in ``pipeline.models``."""
+    """The line below the model picker; ``row`` as in ``catalogue.models``."""
     if not row["parameters"]:
         return f"A classic filter for {row['trained_for']} blur, nothing learned. {row['paper']}."
     state = f"trained for {row['trained_for']} blur" if row["ready"] else NEEDS_TRAINING

@@ -19,7 +19,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 
-from deblur_demo import pipeline
+from deblur_demo import catalogue
 from deblur_demo.cli import main
 from deblur_demo.errors import CheckpointError, OutputError, SettingError
 from deblur_demo.media.image import write_image
@@ -171,7 +171,7 @@ def test_the_hub_comes_after_checkpoints_and_cache(server, published, tmp_path, 
     monkeypatch.setitem(hub.SOURCES, "mtrnn-lite", published)
 
     def row() -> dict:
-        return next(row for row in pipeline.models() if row["id"] == "mtrnn-lite")
+        return next(row for row in catalogue.models() if row["id"] == "mtrnn-lite")
 
     assert row()["ready"] and row()["checkpoint"] is None and server.asked == [], "listing asks no server"
     job = Job("mtrnn-lite", device="cpu")

@@ -11,7 +11,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from deblur_demo import pipeline
+from deblur_demo import catalogue
 from deblur_demo.media.image import read_image, write_image
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
 
@@ -60,7 +60,7 @@ def test_the_answer_is_the_pipelines(client, shaky, sharp_photo, tmp_path, weigh
 
 def test_models_are_listed_without_the_servers_folders(client):
     rows = client.predict(api_name="/models")
-    assert [row["id"] for row in rows] == [row["id"] for row in pipeline.models()]
+    assert [row["id"] for row in rows] == [row["id"] for row in catalogue.models()]
     assert all(row["checkpoint"] is None or "/" not in row["checkpoint"] for row in rows)
 
 

@@ -8,8 +8,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from deblur_demo.catalogue import models
 from deblur_demo.media.image import Photo, read_image, write_image
-from deblur_demo.pipeline import Job, default_model, models
+from deblur_demo.pipeline import Job, default_model
 from deblur_demo.ui import layout, text
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.handlers import ImageHandlers

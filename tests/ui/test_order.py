@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deblur_demo.catalogue import models
 from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
 from deblur_demo.models import checkpoint
-from deblur_demo.pipeline import models
 from deblur_demo.ui.order import Order
 
 
