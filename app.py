@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     flags = parser.parse_args()
     demo.launch(server_name=flags.host, server_port=flags.port, prevent_thread_lock=True, **serving())
-    importlib.import_module("deblur_demo.pipeline").models()  # torch comes in while the first visitor reads the page
+    importlib.import_module("deblur_demo.pipeline")  # torch comes in while the first visitor reads the page,
+    importlib.import_module("deblur_demo.catalogue").models()  # and every network is measured
     demo.block_thread()
 
 
