@@ -1,0 +1,94 @@
+"""What there is to choose from: every variant, what it costs, and whether it has weights."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from deblur_demo.errors import CheckpointError
+from deblur_demo.models import checkpoint, complexity, hub, registry
+from deblur_demo.models.convert import READERS
+from deblur_demo.models.fetch import UPSTREAM
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def models(costs: bool = False) -> list[dict]:
+    """What there is to choose from, one row a variant, ready for a table or JSON.
+
+    Args:
+        costs: whether to count ``gmacs``, which takes some seconds the first time.
+
+    Returns:
+        For each: ``id``, ``parameters`` (trained ones), ``gmacs`` (see ``gmacs``; None where not
+        counted), ``frames``, ``steps``, ``max_steps``, ``trained_for``, ``paper``, ``ready`` (runs
+        as it is), ``needs`` (None, or one line: how to get weights), and of its weights
+        ``checkpoint`` (path or None), ``metrics``, ``licence`` (None without weights), ``problem``
+        (None, or why the weights that are there cannot be used).
+    """
+    return [{**_row(name), "gmacs": gmacs(name) if costs else None} for name in registry.variants()]
+
+
+@cache
+def gmacs(name: str) -> float:
+    """Multiply-accumulates of one step of a variant at 256 x 256 pixels, in 10^9 (see ``models.complexity``)."""
+    return complexity.gmacs(registry.blank(name))
+
+
+def parameters(name: str) -> int:
+    """Trained parameters; 0 for a classic filter, which needs no checkpoint."""
+    return registry.blank(name).parameter_count
+
+
+def ways_to_weights(name: str) -> str:
+    """What to do for weights, as the action of an error."""
+    ways = [f"Train them ({_training(name)})"]
+    ways += [f"fetch the authors' ({command})" for command in _fetching(name)]
+    if name in READERS:
+        ways.append(f"convert published ones (python -m deblur_demo convert FILE -o OUT.safetensors --model {name})")
+    ways.append("name a file that you have (--checkpoint FILE.safetensors)")
+    return ", ".join((*ways, "or try fresh weights on the command line with --untrained"))
+
+
+def _row(name: str) -> dict:
+    variant, traits = registry.variant(name), registry.blank(name).traits
+    path, card, problem = checkpoint.find(name) or hub.cached(name), None, None
+    if path is not None:
+        try:
+            card = checkpoint.read_card(path)
+        except CheckpointError as error:
+            problem = str(error)
+    ready = card is not None or parameters(name) == 0 or (path is None and name in hub.SOURCES)
+    return {
+        "id": name,
+        "parameters": parameters(name),
+        "frames": traits.frames,
+        "steps": traits.steps,
+        "max_steps": traits.max_steps,
+        "trained_for": variant.trained_for,
+        "paper": variant.paper,
+        "ready": ready,
+        "needs": None if ready else _need(name),
+        "checkpoint": None if path is None else str(path),
+        "metrics": card.metrics if card else {},
+        "licence": card.licence if card else None,
+        "problem": problem,
+    }
+
+
+def _need(name: str) -> str:
+    ways = [_training(name), *(f"or {command}" for command in _fetching(name))]
+    return f"needs training: {', '.join(ways)}"
+
+
+def _fetching(name: str) -> list[str]:
+    """The commands that fetch a network's published weights."""
+    return [f"python -m deblur_demo fetch {key}" for key, source in UPSTREAM.items() if source.model == name]
+
+
+def _training(name: str) -> str:
+    """The command that trains a network."""
+    recipe = f"training/recipes/{name}.toml"
+    if not (REPOSITORY / recipe).is_file():
+        recipe = f'RECIPE.toml, with model = "{name}" in it,'
+    return f"python -m training train {recipe} --data FOLDER"
