@@ -1,0 +1,258 @@
+"""A clip goes in, a sharper clip comes out, frame by frame: the path that page, command line and API share.
+
+Reading and writing run in threads of their own, so that the device never waits for a file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy import ndarray
+from torch import Tensor
+
+from deblur_demo import metrics
+from deblur_demo.errors import InputError, SettingError
+from deblur_demo.flicker import Flicker
+from deblur_demo.media.clip import ClipInfo, Frame, probe, read_frames
+from deblur_demo.media.clip_writer import ClipWriter
+from deblur_demo.media.frames import to_pixels, to_tensor
+from deblur_demo.models import checkpoint
+from deblur_demo.pipeline import Job
+from deblur_demo.runtime.ahead import Behind, ahead
+from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
+from deblur_demo.runtime.footage import FrameDone, deblur_frames
+from deblur_demo.settings import CODEC, CRF
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """What is to become of one clip.
+
+    Attributes:
+        source: a clip, or a folder of frames.
+        target: a file, in the container of its suffix; or a folder, which gets ``frame_000000.png`` ...
+        start, end: seconds of the source to take; ``end`` None: all that is left.
+        codec, crf: as in ``settings``.
+        side_by_side: whether the source stands to the left of the result.
+        truth: the same clip, sharp (a clip or a folder of frames), to measure against; or None.
+        resume: whether to go on where an earlier run with the same ``maker`` stopped.
+        maker: what makes the result (network, weights, iterations), kept in the file.
+
+    Raises:
+        SettingError: a value is out of range, or the end comes before the start.
+    """
+
+    source: Path
+    target: Path
+    start: float = 0.0
+    end: float | None = None
+    codec: str = field(default_factory=CODEC.current)
+    crf: int = field(default_factory=CRF.current)
+    side_by_side: bool = False
+    truth: Path | None = None
+    resume: bool = False
+    maker: str = ""
+
+    def __post_init__(self):
+        for knob in (CODEC, CRF):
+            object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
+        if not (0 <= self.start < (float("inf") if self.end is None else self.end)):
+            raise SettingError(
+                f"the part from {self.start:g} s to {'the end' if self.end is None else f'{self.end:g} s'} is empty",
+                "a start of at least 0 and an end after it",
+                "Change start (--start) or end (--end)",
+            )
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A clip that has been looked at and can be deblurred.
+
+    Attributes:
+        info: what the source is.
+        frames: frames in the part that was asked for, as far as the source tells; None if unknown.
+        done: frames taken over from an earlier run.
+    """
+
+    info: ClipInfo
+    frames: int | None
+    done: int
+
+
+@dataclass(frozen=True, eq=False)
+class FrameReport:
+    """One frame that is done, with its figures.
+
+    Attributes:
+        index: 0 is the first frame of the part that was taken.
+        time: of the source, in seconds.
+        blurred, restored: (H, W, 3) uint8 RGB.
+        steps: how many steps it took.
+        seconds: computing time of all steps.
+        sharpness_before, sharpness: of the two pictures, see ``metrics.sharpness``.
+        change: mean absolute difference between the two, in 8-bit levels.
+        cut: whether a new scene begins.
+        psnr_before, psnr, ssim: against the truth, in 8 bit; None where there is none.
+    """
+
+    index: int
+    time: Fraction
+    blurred: ndarray
+    restored: ndarray
+    steps: int
+    seconds: float
+    sharpness_before: float
+    sharpness: float
+    change: float
+    cut: bool
+    psnr_before: float | None
+    psnr: float | None
+    ssim: float | None
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """A clip that is done.
+
+    Attributes:
+        frames: frames in the result, those of an earlier run included.
+        flicker_before, flicker: of source and result, see ``flicker.Flicker``; None for a single frame.
+        notices: what was assumed while reading, and what the result cannot hold.
+    """
+
+    frames: int
+    flicker_before: float | None
+    flicker: float | None
+    notices: tuple[str, ...]
+
+
+def deblur_clip(
+    job: ClipJob, deblurrer: Deblurrer, iterations: int | str | None = None
+) -> Iterator[Begun | TileDone | FrameReport | ClipReport]:
+    """Deblur a clip and write it as it comes.
+
+    Closing the generator early, or an error in mid-clip, leaves a playable file of the frames that
+    are done; ``ClipJob.resume`` goes on from there. Memory does not grow with the clip.
+
+    Args:
+        job: from where to where.
+        deblurrer: the network, placed on its device.
+        iterations: 1 to 10, "auto", or None for the network's own number; of every frame.
+
+    Yields:
+        First what the clip is, then for each frame its tiles and its report, at the end the clip's.
+
+    Raises:
+        InputError, LimitError: the source is no clip, or beyond the budgets.
+        OutputError: the result cannot be written, or is not one to go on with.
+    """
+    info = probe(job.source)
+    notices = list(info.notices)
+    size = (2 * info.width, info.height) if job.side_by_side else None
+    with ExitStack() as stack:
+        writer = stack.enter_context(
+            ClipWriter(
+                info, job.target, job.codec, job.crf, job.start, job.end, tag=_tag(job), resume=job.resume, size=size
+            )
+        )
+        done = writer.frames
+        yield Begun(info, _expected(info, job), done)
+        # A network that sees neighbours needs the last finished frame once more.
+        again = min(done, deblurrer.model.traits.frames // 2)
+        source = stack.enter_context(closing(ahead(_part(job.source, job, done - again, notices))))
+        truths = job.truth and stack.enter_context(closing(ahead(_part(job.truth, job, done - again, []))))
+        flicker = Flicker()
+
+        def write(report: FrameReport) -> None:
+            flicker.add(report.blurred, report.restored)
+            pixels = np.hstack((report.blurred, report.restored)) if job.side_by_side else report.restored
+            writer.write(Frame(report.index, report.time, pixels))
+
+        output = stack.enter_context(closing(Behind(write)))
+        waiting: deque[tuple[Frame, Frame | None]] = deque()
+        frames = _handing_over(source, truths, waiting)
+        for event in stack.enter_context(closing(deblur_frames(deblurrer, frames, iterations))):
+            if isinstance(event, TileDone):
+                yield event
+                continue
+            frame, truth = waiting.popleft()
+            if event.index >= again:
+                report = _report(frame, truth, event)
+                output.put(report)
+                yield report
+                notices.extend(notice for step in event.steps for notice in step.notices)
+        output.close()
+        writer.close()
+        notices.extend(writer.notices)
+    before, after = flicker.value
+    yield ClipReport(writer.frames, before, after, tuple(dict.fromkeys(notices)))
+
+
+def maker(job: Job) -> str:
+    """What a job's results are made with, in one line: the network, its weights, how often it runs."""
+    weights = "none" if job.checkpoint is None else checkpoint.read_card(job.checkpoint).sha256[:12]
+    return f"{job.model}, weights {weights}, iterations {job.iterations}, ensemble {job.ensemble}"
+
+
+def _tag(job: ClipJob) -> str:
+    """Two results with the same tag are parts of the same work."""
+    size = job.source.stat().st_size if job.source.is_file() else 0
+    side = ", side by side" if job.side_by_side else ""
+    return f"deblurred: {job.maker}; from {job.source.name} ({size} bytes), {job.start:g} s to {job.end or 'end'}{side}"
+
+
+def _expected(info: ClipInfo, job: ClipJob) -> int | None:
+    if info.frames is None or not info.seconds:
+        return info.frames
+    seconds = min(info.seconds, info.seconds if job.end is None else job.end) - job.start
+    return max(1, round(info.frames * seconds / info.seconds))
+
+
+def _part(path: Path, job: ClipJob, skipped: int, notices: list[str]) -> Iterator[Frame]:
+    return islice(read_frames(path, job.start, job.end, notices), skipped, None)
+
+
+def _handing_over(
+    source: Iterator[Frame], truths: Iterator[Frame] | None, waiting: deque[tuple[Frame, Frame | None]]
+) -> Iterator[Tensor]:
+    """Frames as the networks take them, each (1, 3, H, W); the originals wait for their result."""
+    for frame in source:
+        truth = None
+        if truths is not None:
+            truth = next(truths, None)
+            if truth is None or truth.pixels.shape != frame.pixels.shape:
+                found = "ends" if truth is None else "has {1}x{0} pixels".format(*truth.pixels.shape)
+                height, width, _ = frame.pixels.shape
+                raise InputError(
+                    f"the sharp clip {found} at frame {frame.index}",
+                    f"as many frames as the blurred clip, of {width}x{height} pixels",
+                    "Use the same clip, uncut, as the truth",
+                )
+        waiting.append((frame, truth))
+        yield to_tensor(frame.pixels)
+
+
+def _report(frame: Frame, truth: Frame | None, done: FrameDone) -> FrameReport:
+    restored = to_pixels(done.steps[-1].image, np.uint8)
+    return FrameReport(
+        index=frame.index,
+        time=frame.time,
+        blurred=frame.pixels,
+        restored=restored,
+        steps=len(done.steps),
+        seconds=sum(step.seconds for step in done.steps),
+        sharpness_before=metrics.sharpness(frame.pixels),
+        sharpness=metrics.sharpness(restored),
+        change=metrics.change(frame.pixels, restored),
+        cut=done.cut,
+        psnr_before=None if truth is None else metrics.psnr(frame.pixels, truth.pixels),
+        psnr=None if truth is None else metrics.psnr(restored, truth.pixels),
+        ssim=None if truth is None else metrics.ssim(restored, truth.pixels),
+    )
