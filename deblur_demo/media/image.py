@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import re
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from PIL import Image
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError, InputError, LimitError, OutputError
 from deblur_demo.media import deep, metadata, plain, png
+from deblur_demo.media.paths import check_file, partial, printable, shown
 
 ACCEPTED_SUFFIXES = tuple(suffix for suffixes in plain.SUFFIXES.values() for suffix in suffixes)
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, GIF" + (", AVIF" if "AVIF" in plain.SUFFIXES else "")
@@ -79,8 +78,8 @@ def read_image(path: Path, max_megapixels: float | None = None, keep_metadata: b
     """
     path = Path(path)
     limit = settings.MAX_MEGAPIXELS.current() if max_megapixels is None else max_megapixels
-    name = _shown(path)
-    _check_file(path, name, limit)
+    name = shown(path)
+    _check_bytes(check_file(path, "a picture file", ACCEPTED), name, limit)
     try:
         with open(path, "rb") as stream:
             head = stream.read(64)
@@ -96,7 +95,7 @@ def read_image(path: Path, max_megapixels: float | None = None, keep_metadata: b
         found = f"{name} is too large for the memory at hand"
         raise LimitError(found, f"at most {limit:g} megapixels", "Scale it down first") from error
     except Exception as error:  # a decoder that is fed hostile bytes may raise anything
-        reason = _printable(str(error)[:100]) or type(error).__name__
+        reason = printable(str(error)[:100]) or type(error).__name__
         raise InputError(
             f"{name} cannot be read: {reason}", f"an intact {ACCEPTED}", "Copy or export it again"
         ) from error
@@ -125,7 +124,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
         OutputError: another suffix, a picture beyond the format's size, no space, no permission.
     """
     path = Path(path)
-    name = _shown(path)
+    name = shown(path)
     kind = written_kind(path)
     photo, notices = _fit(photo, kind)
     parts = photo.pixels, photo.alpha, photo.icc
@@ -137,7 +136,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
         else:
             data = plain.encode(*parts, photo.exif, kind)
     except Exception as error:  # an encoder that is fed a stranger's EXIF may raise anything
-        reason = _printable(str(error)[:100]) or type(error).__name__
+        reason = printable(str(error)[:100]) or type(error).__name__
         raise OutputError(
             f"{name} cannot be encoded: {reason}", "a picture that the format holds", "Try .png"
         ) from error
@@ -153,25 +152,11 @@ def written_kind(path: Path) -> str:
     """
     kind = next((kind for kind in WRITTEN_KINDS if path.suffix.lower() in plain.SUFFIXES[kind]), None)
     if kind is None:
-        raise OutputError(f"{_shown(path)} names no format that can be written", WRITTEN, "Choose one of these")
+        raise OutputError(f"{shown(path)} names no format that can be written", WRITTEN, "Choose one of these")
     return kind
 
 
-def _check_file(path: Path, name: str, limit: float) -> None:
-    """Refuse whatever is not a regular file of a sensible size, before it is opened."""
-    try:
-        size = path.stat().st_size
-        regular = path.is_file()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        if re.match(r"[a-z][a-z0-9+.-]+:/", str(path), re.IGNORECASE):
-            raise InputError(f"{name} is a URL", "a file on this machine", "Download it first") from error
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{name} cannot be opened: {reason}", "an existing file", "Check the path") from error
-    if not regular:
-        kind = "a folder" if path.is_dir() else "a device, pipe or socket"
-        raise InputError(f"{name} is {kind}", "a picture file", "Choose a file")
-    if size == 0:
-        raise InputError(f"{name} is empty (0 bytes)", ACCEPTED, "Copy or export it again")
+def _check_bytes(size: int, name: str, limit: float) -> None:
     most = int(limit * 1e6 * BYTES_PER_PIXEL) + SPARE_BYTES
     if size > most:
         raise LimitError(f"{name} has {size / 1e6:.0f} MB", f"at most {most / 1e6:.0f} MB", "Scale it down first")
@@ -279,13 +264,13 @@ def _rounded(deep_plane: ndarray) -> ndarray:
 
 def _store(data: ndarray | memoryview | bytes, path: Path, name: str) -> None:
     """Write beside the target first, so that a full disk leaves nothing behind."""
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    unfinished = partial(path)
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"{name} exists and is not a file", "a new name or a file to replace", "Choose another")
-        with open(partial, "xb") as file:
+        with open(unfinished, "xb") as file:
             file.write(data)
-        os.replace(partial, path)
+        os.replace(unfinished, path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
@@ -293,14 +278,4 @@ def _store(data: ndarray | memoryview | bytes, path: Path, name: str) -> None:
         ) from error
     finally:
         with suppress(OSError, ValueError):
-            partial.unlink(missing_ok=True)
-
-
-def _shown(path: Path) -> str:
-    """A file's name, fit for one line: without its folders, marks of direction, line ends."""
-    name = _printable(path.name) or str(path)
-    return name if len(name) <= 60 else name[:40] + "..." + name[-17:]
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""Files as visitors name them: how a name is shown, and what is refused before it is opened."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+from deblur_demo.errors import InputError
+
+
+def shown(path: Path) -> str:
+    """A file's name, fit for one line: without its folders, marks of direction, line ends."""
+    name = printable(path.name) or str(path)
+    return name if len(name) <= 60 else name[:40] + "..." + name[-17:]
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for every letter that could break or turn a line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def check_file(path: Path, what: str, accepted: str) -> int:
+    """Refuse whatever is not a regular file with something in it, before it is opened.
+
+    Args:
+        path: as a visitor gave it; a link to a file is a file.
+        what: what the file should be, such as "a picture file".
+        accepted: the formats, for the message about an empty file.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        InputError: absent, unreadable, a URL, a folder, a device, or empty.
+    """
+    name = shown(path)
+    try:
+        size = path.stat().st_size
+        regular = path.is_file()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if re.match(r"[a-z][a-z0-9+.-]+:/", str(path), re.IGNORECASE):
+            raise InputError(f"{name} is a URL", "a file on this machine", "Download it first") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name} cannot be opened: {reason}", "an existing file", "Check the path") from error
+    if not regular:
+        kind = "a folder" if path.is_dir() else "a device, pipe or socket"
+        raise InputError(f"{name} is {kind}", what, "Choose a file")
+    if size == 0:
+        raise InputError(f"{name} is empty (0 bytes)", accepted, "Copy or export it again")
+    return size
+
+
+def partial(path: Path) -> Path:
+    """A name beside the target to write under, so that a full disk leaves nothing half done."""
+    return path.with_name(f".{secrets.token_hex(8)}.partial")
