@@ -73,7 +73,7 @@ def _train(arguments: argparse.Namespace) -> None:
     from deblur_demo.models import checkpoint
     from deblur_demo.runtime.device import place
     from training.config import load_recipe
-    from training.data.batches import MARGIN
+    from training.data.samples import MARGIN
     from training.data.corpus import load_corpus
     from training.loop import Trainer
     from training.scores import read_pairs

@@ -15,6 +15,7 @@ from typing import get_type_hints
 from deblur_demo.errors import SettingError
 from deblur_demo.synthesis.camera import CameraSettings
 from deblur_demo.synthesis.exposure import MotionSettings
+from deblur_demo.synthesis.gaussian import GaussianSettings
 
 try:
     import tomllib
@@ -56,11 +57,52 @@ class Shares:
         clips: real high-speed frames.
         pairs: real blurred pictures with their truth; they have no level between, so they take
             part only in the iterations that aim at TL1.
+        gaussian: CIFAR-10 pictures (photos where the corpus has none of these) under Gaussian
+            blur; they are pairs in every other respect.
     """
 
     photos: float = 1.0
     clips: float = 0.0
     pairs: float = 0.0
+    gaussian: float = 0.0
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The other frames of a window, for networks that see more than one.
+
+    Attributes:
+        period: sharp frames from the middle of one exposure to the middle of the next, where the
+            frames are made from sharp ones. 13 leaves the highest level no pause between exposures.
+        shift: most pixels by which the frames before and after are moved, in opposite directions.
+            It gives still scenes and single pictures, whose neighbours are copies, a little motion
+            (Bologna 2021, section 2.2.1: 2).
+    """
+
+    period: int = 13
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Changes that leave a sample as plausible as it was.
+
+    Attributes:
+        flips: mirror half of the samples.
+        turns: orientations drawn from: 4 quarter turns, 2 upright and upside down (with ``flips``:
+            horizontal and vertical flips), or 1.
+        brightness: most that is added to a sample, on the scale of [0, 1].
+        contrast: largest relative change of the distance to middle grey.
+        saturation: largest relative change of the distance to grey.
+        hue: largest turn of the hue, in whole turns.
+    """
+
+    flips: bool = True
+    turns: int = 4
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +164,9 @@ class Recipe:
     curriculum: Curriculum = field(default_factory=Curriculum)
     motion: MotionSettings = field(default_factory=MotionSettings)
     camera: CameraSettings = field(default_factory=CameraSettings)
+    gaussian: GaussianSettings = field(default_factory=GaussianSettings)
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    augment: Augment = field(default_factory=Augment)
 
     def rate_at(self, update: int) -> float:
         """Learning rate of one update, counted from 0."""

@@ -21,7 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from deblur_demo.models import checkpoint, registry
-from deblur_demo.models.contract import Estimate, Restorer
+from deblur_demo.models.contract import Estimate, Restorer, centre_frame
 from training.config import Recipe
 from training.data.batches import draw_batch
 from training.data.corpus import Corpus
@@ -118,19 +118,20 @@ class Trainer:
         """
         recipe = self.recipe
         one_stage = self.update < recipe.curriculum.one_stage * recipe.updates
-        batch = draw_batch(self.corpus, recipe, self.batch, recipe.crop_at(self.update), one_stage)
+        frames = self.model.traits.frames
+        batch = draw_batch(self.corpus, recipe, self.batch, recipe.crop_at(self.update), one_stage, frames)
         self.batch += 1
         loss, rate = float("nan"), recipe.rate
-        for blurred, goals in batch.runs:
-            estimate = Estimate(blurred)
+        for window, goals in batch.runs:
+            estimate = Estimate(centre_frame(window))
             for level in goals:
                 rate = recipe.rate_at(self.update)
-                estimate, loss = self._iterate(blurred, estimate, batch.goal(level), rate)
+                estimate, loss = self._iterate(window, estimate, batch.goal(level), rate)
         return loss, rate
 
-    def _iterate(self, blurred: Tensor, estimate: Estimate, goal: Tensor, rate: float) -> tuple[Estimate, float]:
+    def _iterate(self, window: Tensor, estimate: Estimate, goal: Tensor, rate: float) -> tuple[Estimate, float]:
         with torch.autocast(self.device.type, torch.bfloat16):
-            new = self.network(blurred[:, None], estimate.image, estimate.state)
+            new = self.network(window, estimate.image, estimate.state)
         # Crops without this level come last in the batch; they only pass through.
         loss = weighted(self.recipe.loss, new.image[: len(goal)], goal)
         loss.backward()

@@ -41,35 +41,40 @@ def develop(image: Tensor, settings: CameraSettings, generator: torch.Generator)
     """Add noise to some, JPEG to some, and round all to 8 bit.
 
     Args:
-        image: blurred pictures, (B, 3, H, W), display values in [0, 1].
+        image: blurred pictures, (B, 3, H, W), or windows of frames from one camera each,
+            (B, N, 3, H, W); display values in [0, 1].
         settings: how often and how much.
         generator: random source on the pictures' device.
 
     Returns:
         The same shape, multiples of 1/255.
     """
+    one_each = (len(image),) + (1,) * (image.ndim - 1)
 
     def some(share: float) -> Tensor:
-        return torch.rand(len(image), 1, 1, 1, generator=generator, device=image.device) < share
+        return torch.rand(one_each, generator=generator, device=image.device) < share
 
     noisy = torch.where(some(settings.noise_share), sensor_noise(image, settings, generator), image)
     spread = settings.jpeg_high - settings.jpeg_low
     quality = settings.jpeg_low + spread * torch.rand(len(image), generator=generator, device=image.device)
     squeezed = some(settings.jpeg_share)
     if bool(squeezed.any()):
-        noisy = torch.where(squeezed, jpeg(noisy, quality), noisy)
+        frames = noisy.reshape(-1, *noisy.shape[-3:])  # (B*N, 3, H, W)
+        quality = quality.repeat_interleave(len(frames) // len(noisy))
+        noisy = torch.where(squeezed, jpeg(frames, quality).view_as(noisy), noisy)
     return (noisy.clamp(0, 1) * 255).round() / 255
 
 
 def sensor_noise(image: Tensor, settings: CameraSettings, generator: torch.Generator) -> Tensor:
     """Poisson-Gaussian noise in linear light; the Poisson part by its normal approximation.
 
-    Args and result: display values, (B, 3, H, W).
+    Args and result: display values, (B, 3, H, W) or (B, N, 3, H, W).
     """
+    one_each = (len(image),) + (1,) * (image.ndim - 1)
 
     def level() -> Tensor:
         # Squared, so that clean pictures are as frequent as in life; the mean stays near the setting.
-        return 1.5 * torch.rand(len(image), 1, 1, 1, generator=generator, device=image.device) ** 2
+        return 1.5 * torch.rand(one_each, generator=generator, device=image.device) ** 2
 
     light = to_light(image)
     variance = settings.shot * level() * light + settings.read * level() * 0.25

@@ -69,11 +69,13 @@ def test_a_pack_that_cannot_fit_says_so(corpus_folder: Path, tmp_path: Path):
         pack(corpus_folder, tmp_path / "pack.zip", megabytes=0.01)
 
 
-def test_apportion_is_nearest_to_the_shares(corpus: Corpus):
-    assert apportion(8, Shares(photos=0.45, clips=0.2, pairs=0.35), corpus) == (4, 1, 3)
-    assert apportion(3, Shares(photos=1, clips=1, pairs=1), corpus) == (1, 1, 1)
-    only_photos = Corpus(photos=corpus.photos)
-    assert apportion(5, Shares(photos=1, clips=1, pairs=1), only_photos) == (5, 0, 0)
+def test_apportion_is_nearest_to_the_shares():
+    everything, all_equal = (True,) * 4, Shares(photos=1, clips=1, pairs=1)
+    assert apportion(8, Shares(photos=0.45, clips=0.2, pairs=0.35), everything) == (4, 1, 3, 0)
+    assert apportion(3, all_equal, everything) == (1, 1, 1, 0)
+    assert apportion(5, all_equal, (True, False, False, False)) == (5, 0, 0, 0)
+    with pytest.raises(InputError, match="shares"):
+        apportion(5, all_equal, (False, False, False, True))
 
 
 def test_a_batch_follows_from_its_index(corpus: Corpus, recipe: Recipe):
@@ -84,7 +86,8 @@ def test_a_batch_follows_from_its_index(corpus: Corpus, recipe: Recipe):
 
 def test_goals_come_closer_to_the_truth(corpus: Corpus, recipe: Recipe):
     batch = draw_batch(corpus, replace(recipe, camera=CLEAN), 0, 48, one_stage=False)
-    (blurred, goals), truth = batch.runs[0], batch.goal(1)
+    (window, goals), truth = batch.runs[0], batch.goal(1)
+    blurred = window[:, 0]
     assert blurred.shape == truth.shape == (3, 3, 48, 48)
     assert batch.goal(goals[0]).shape == (2, 3, 48, 48), "a real pair has no level between"
     errors = [(image[:2] - truth[:2]).abs().mean().item() for image in (blurred, *map(batch.goal, goals))]
@@ -95,7 +98,7 @@ def test_goals_come_closer_to_the_truth(corpus: Corpus, recipe: Recipe):
 def test_one_stage_batches_aim_at_the_truth_from_every_level(corpus: Corpus, recipe: Recipe):
     batch = draw_batch(corpus, replace(recipe, camera=CLEAN), 0, 32, one_stage=True)
     assert [goals for _, goals in batch.runs] == [[1]] * 4
-    errors = [(blurred[:2] - batch.goal(1)[:2]).abs().mean().item() for blurred, _ in batch.runs]
+    errors = [(window[:2, 0] - batch.goal(1)[:2]).abs().mean().item() for window, _ in batch.runs]
     assert errors == sorted(errors), "levels 7, 9, 11, 13"
 
 
@@ -103,7 +106,7 @@ def test_pairs_keep_blurred_and_sharp_aligned(corpus: Corpus, recipe: Recipe):
     only_pairs = replace(recipe, camera=CLEAN, shares=Shares(photos=1, pairs=2))
     for index in range(4):
         batch = draw_batch(corpus, only_pairs, index, 64, one_stage=False)
-        blurred, sharp = batch.runs[0][0][1:], batch.truth
+        blurred, sharp = batch.runs[0].window[1:, 0], batch.truth
         # A horizontal blur of 9 px keeps local means; turned or flipped differently they would not match.
         pooled = [torch.nn.functional.avg_pool2d(side, 16) for side in (blurred, sharp)]
         assert (pooled[0] - pooled[1]).abs().mean() < 0.05

@@ -64,8 +64,8 @@ def _one_stage_loss(trainer: Trainer, recipe: Recipe) -> float:
     total = 0.0
     for index in range(4):
         batch = draw_batch(trainer.corpus, recipe, index, 32, one_stage=True)
-        for blurred, _ in batch.runs:
-            total += float(l1(next(trainer.model.run(blurred[:, None], 1)).image, batch.goal(1)))
+        for window, _ in batch.runs:
+            total += float(l1(next(trainer.model.run(window, 1)).image, batch.goal(1)))
     return total
 
 

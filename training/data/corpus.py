@@ -11,8 +11,9 @@ it lies, so any folder of one's own works:
 from __future__ import annotations
 
 import zipfile
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 
 from deblur_demo.errors import InputError
+from training.data.crops import Cut
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -52,22 +54,56 @@ TREE = """a folder (or its .zip) with any of
 
 
 @dataclass
-class Corpus:
-    """Decoded pictures, each (3, H, W) uint8 RGB on one device.
+class Series(Sequence):
+    """Samples of one clip, or of a set of single pictures.
 
     Attributes:
-        photos: sharp pictures, the truths of pairs among them.
-        clips: consecutive frames of one high-speed clip each.
-        pairs: (blurred, sharp), a list for each clip, so that a long clip need not drown a short one.
+        items: what belongs to one moment, a tuple of pictures each.
+        numbers: moments of the items, ascending; None where they do not follow one another.
     """
 
-    photos: list[Tensor] = field(default_factory=list)
-    clips: list[list[Tensor]] = field(default_factory=list)
-    pairs: list[list[tuple[Tensor, Tensor]]] = field(default_factory=list)
+    items: list[tuple[Tensor, ...]]
+    numbers: list[int] | None = None
 
-    @property
-    def device(self) -> torch.device:
-        return (self.photos or self.clips[0])[0].device
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        return self.items[index]
+
+    def near(self, index: int, offset: int) -> tuple[Tensor, ...]:
+        """The item nearest to ``offset`` moments after item ``index``, which may be that item itself."""
+        if self.numbers is None or offset == 0:
+            return self.items[index]
+        moment = self.numbers[index] + offset
+        after = bisect_left(self.numbers, moment)
+        candidates = [index, *range(max(0, after - 1), min(len(self), after + 1))]
+        return self.items[min(candidates, key=lambda other: abs(self.numbers[other] - moment))]
+
+
+@dataclass
+class Corpus:
+    """Pictures to train on, each (3, H, W) uint8 RGB.
+
+    Attributes:
+        device: where batches are made.
+        photos: sharp pictures, the truths of pairs among them.
+        clips: consecutive frames of one high-speed clip each.
+        levels: (TL1, TL3, TL5, ...) of moments of a clip, numbered in frames of that clip.
+        pairs: (blurred, sharp), a series for each clip, so that a long clip need not drown a short one.
+        cifar: pictures of CIFAR-10, whose small size suits no other use.
+    """
+
+    device: torch.device = torch.device("cpu")
+    photos: Sequence[Tensor] = field(default_factory=list)
+    clips: list[Sequence[Tensor]] = field(default_factory=list)
+    levels: list[Series] = field(default_factory=list)
+    pairs: list[Series] = field(default_factory=list)
+    cifar: Sequence[Tensor] = field(default_factory=list)
+
+    def cut(self, cuts: list[Cut]) -> list[Tensor]:
+        """Squares of pictures, each (3, s, s) uint8 on the corpus' device."""
+        return [cut.pixels() for cut in cuts]
 
 
 def load_corpus(source: Path, device: torch.device, least_side: int = 0) -> Corpus:
@@ -86,19 +122,23 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0) -> Corp
         decoded = pool.map(lambda item: _decode(item[0], item[1]()), files.items())
         pictures = {name: picture.to(device) for name, picture in zip(files, decoded, strict=True)}
 
-    corpus, clips, pairs = Corpus(), defaultdict(list), defaultdict(list)
+    corpus, clips, pairs, numbers = Corpus(device), defaultdict(list), defaultdict(list), defaultdict(list)
     for name, picture in pictures.items():
         path = PurePosixPath(name)
         if path.parent.name == "sharp":
             blurred = path.parent.parent / "blur" / path.name
             if str(blurred) in pictures:
                 pairs[path.parent].append((pictures[str(blurred)], picture))
+                numbers[path.parent].append(int(path.stem) if path.stem.isdigit() else -1)
             corpus.photos.append(picture)
         elif "240fps" in name:
             clips[path.parent].append(picture)
         elif path.parent.name != "blur":
             corpus.photos.append(picture)
-    corpus.clips, corpus.pairs = list(clips.values()), list(pairs.values())
+    corpus.clips = list(clips.values())
+    for clip, items in pairs.items():
+        moments = numbers[clip]
+        corpus.pairs.append(Series(items, moments if sorted(set(moments)) == moments else None))
     corpus.photos = [photo for photo in corpus.photos if min(photo.shape[-2:]) >= least_side]
     if not (corpus.photos or corpus.clips):
         raise InputError(f"{source} holds no training pictures", TREE, "Point --data at such a folder")

@@ -10,8 +10,8 @@ import torch
 from deblur_demo.errors import InputError
 from deblur_demo.synthesis.camera import CameraSettings, develop
 from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
-from training.data.batches import MARGIN
 from training.data.corpus import HELD_OUT_PHOTOS, TREE, list_files, read_picture
+from training.data.samples import MARGIN
 
 SIDE, SEED = 384, 2020
 
