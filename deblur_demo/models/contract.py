@@ -98,6 +98,15 @@ class Restorer(nn.Module):
             estimate = self(window, *estimate)
             yield estimate
 
+    def along_clip(self) -> tuple[Restorer, ...]:
+        """Networks that do along a clip what this one does in a window, one after another.
+
+        The first sees the blurred frames, each other one windows of what the one before it made of
+        them, so that no frame is restored as often as there are windows that it is in. They share
+        this network's weights; unless a subclass says otherwise, there is only this one.
+        """
+        return (self,)
+
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights, hence of the features."""

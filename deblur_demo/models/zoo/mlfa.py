@@ -138,17 +138,21 @@ class MLFA(Restorer):
     """Stage 1 on every frame, then stage 2 on the three results (see the module's docstring).
 
     As steps: the first runs stage 1 and hands the deblurred neighbours on as its state, two
-    (B, 3, H, W) in [0, 1]; the second runs stage 2. Whoever walks along a clip calls ``stage1``
-    once per frame and ``stage2`` on three neighbouring results instead.
+    (B, 3, H, W) in [0, 1]; the second runs stage 2. Along a clip, ``along_clip`` has stage 1 see
+    every frame once only.
+
+    Args:
+        settings: widths, frames and first stage.
+        second: stage 2 of another network of these widths, to share its weights; None: a fresh one.
     """
 
     first_convolutions = ("second.stem",)
 
-    def __init__(self, settings: MLFASettings):
+    def __init__(self, settings: MLFASettings, second: Aggregation | None = None):
         super().__init__()
         self.settings = settings
         self.first = _first_stage(settings) if settings.first else None
-        self.second = Aggregation(settings)
+        self.second = Aggregation(settings) if second is None else second
         reach, align = _reach(settings.blocks), 2**LEVELS
         self.traits = Traits(
             halo=math.ceil(reach / align) * align, align=align, frames=settings.frames, minimum=2 * align
@@ -165,7 +169,8 @@ class MLFA(Restorer):
                 state_strides=(1, 1),
                 minimum=math.ceil(max(self.traits.minimum, first.minimum) / align) * align,
             )
-        self.reset_parameters()
+        if second is None:
+            self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -181,13 +186,21 @@ class MLFA(Restorer):
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         if self.first is None:
-            frames = window.unbind(1) if self.settings.frames == 3 else (window.flatten(1, 2),)
-            return Estimate(self._aggregate(frames, centre_frame(window)))
+            if self.settings.frames == 3:
+                return Estimate(self.stage2(*window.unbind(1)))
+            return Estimate(self._aggregate((window.flatten(1, 2),), centre_frame(window)))
         if not state:
             before, centre, after = (self.stage1(frame) for frame in window.unbind(1))
             return Estimate(centre, (before, after))
         before, after = state
         return Estimate(self.stage2(before, previous, after), state)
+
+    def along_clip(self) -> tuple[Restorer, ...]:
+        """The two stages as two networks; of the second, the results of the first are the window."""
+        if self.first is None:
+            return (self,)
+        second = MLFA(replace(self.settings, first=""), self.second)
+        return self.first, second.train(self.training)
 
     def stage1(self, frame: Tensor) -> Tensor:
         """Deblur one frame by itself: (B, 3, H, W) in [0, 1] to the same, unclamped."""
