@@ -12,6 +12,8 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -29,7 +31,7 @@ from deblur_demo.runtime.device import (
 )
 from deblur_demo.runtime.footprint import Footprint, measure
 from deblur_demo.runtime.grid import PIXEL, SMALLEST_TILE, grid_of_side, grid_within, padded
-from deblur_demo.runtime.stopping import settled
+from deblur_demo.runtime.stopping import settled_after
 from deblur_demo.runtime.tiling import Mosaic
 from deblur_demo.settings import ITERATIONS, TILE
 
@@ -52,6 +54,7 @@ class Step:
         seconds: time spent computing it, the device synchronised.
         change: mean absolute difference to the step before (at first: to the input), in 8-bit levels.
         notices: what a person should know of how it was computed, for example a change of device.
+        changes: the change of each picture of the batch, (B,); ``change`` is their mean.
     """
 
     index: int
@@ -59,6 +62,13 @@ class Step:
     seconds: float
     change: float
     notices: tuple[str, ...] = ()
+    changes: tuple[float, ...] = ()
+
+    def each(self) -> list[Step]:
+        """A step for every picture of the batch, with its share of the time; the first has the notices."""
+        seconds, untold = self.seconds / len(self.changes), [()] * (len(self.changes) - 1)
+        parts = zip(self.image.split(1), self.changes, [self.notices, *untold], strict=True)
+        return [Step(self.index, image, seconds, own, notices, (own,)) for image, own, notices in parts]
 
 
 @dataclass(frozen=True)
@@ -103,9 +113,9 @@ class Deblurrer:
         Args:
             window: blurred frames, (B, N, 3, H, W), RGB in [0, 1], fp32, of any height and width;
                 N is ``model.traits.frames``.
-            iterations: of an iterative network: a number, "auto" to stop when the picture settles, at
-                the latest after the network's own number, or None for that number. Ignored by networks
-                whose steps are stages.
+            iterations: of an iterative network: a number, "auto" to stop when the picture (of a batch:
+                the last one) settles, at the latest after the network's own number, or None for that
+                number. Ignored by networks whose steps are stages.
 
         Yields:
             A TileDone after every tile, a Step after every step.
@@ -145,7 +155,7 @@ class Deblurrer:
             try:
                 for tile in mosaic.step(worker):
                     yield TileDone(len(changes) + 1, tile, len(mosaic.grid.tiles))
-                changes.append(mosaic.change)
+                changes.append(mosaic.changes)
             except _NotFiniteError:
                 mosaic = None
             if mosaic is None:  # out of the handler, the old picture is gone from memory
@@ -155,8 +165,8 @@ class Deblurrer:
                 shown = len(changes)
                 if len(mosaic.grid.tiles) > 1:  # so the picture is large
                     release_freed_memory()
-                yield Step(shown, _plain(mosaic), 0.0, mosaic.change, worker.told())
-                if auto and self.model.traits.iterative and settled(changes):
+                yield Step(shown, _plain(mosaic), 0.0, fmean(mosaic.changes), worker.told(), mosaic.changes)
+                if auto and self.model.traits.iterative and all(map(settled_after, zip(*changes, strict=True))):
                     return
 
     def _mosaic(self, window: Tensor, worker: _Worker) -> Mosaic:
@@ -184,6 +194,15 @@ class Deblurrer:
         else:
             budget = 0.8 * (free - (kept if store == device else 0))
         return Mosaic(window, grid_within(height, width, traits, worker.footprint, budget / batch), store)
+
+    @cached_property
+    def along_clip(self) -> tuple[Deblurrer, ...]:
+        """A deblurrer with these settings for each network of ``model.along_clip()``."""
+        networks = self.model.along_clip()
+        if len(networks) == 1:
+            return (self,)
+        device, precision = self.placement.device.type, self.placement.precision
+        return tuple(Deblurrer(network, device, precision, self.tile) for network in networks)
 
     def ready(self, placement: Placement) -> tuple[Restorer, Footprint]:
         """A copy of the network in a placement, made once, and the memory it works in."""

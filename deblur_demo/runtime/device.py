@@ -31,9 +31,14 @@ class Placement:
     dtype: torch.dtype
 
     @property
+    def precision(self) -> str:
+        """The word for the type, as ``place`` takes it."""
+        return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
+
+    @property
     def name(self) -> str:
         """For tables and notices, for example "cpu, bf16"."""
-        return f"{self.device.type}, {next(name for name, dtype in DTYPES.items() if dtype == self.dtype)}"
+        return f"{self.device.type}, {self.precision}"
 
 
 def place(device: str = "auto", precision: str = "auto") -> Placement:

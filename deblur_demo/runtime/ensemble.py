@@ -50,6 +50,13 @@ class SelfEnsemble(Restorer):
         self.traits = replace(net.traits, state_strides=strides)
         self.train(net.training)
 
+    def along_clip(self) -> tuple[Restorer, ...]:
+        """An ensemble of each of the network's own, so that what passes between them is the mean."""
+        networks = self.net.along_clip()
+        if len(networks) == 1:
+            return (self,)
+        return tuple(SelfEnsemble(network, len(self.orientations)) for network in networks)
+
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         size = len(state) // len(self.orientations)
         images, memory = [], []

@@ -31,3 +31,12 @@ def settled(changes: Sequence[float]) -> bool:
             picture and the one before, in 8-bit levels.
     """
     return changes[-1] < max(min(RELATIVE * changes[0], SMALL), ABSOLUTE)
+
+
+def settled_after(changes: Sequence[float]) -> int | None:
+    """The number of the first iteration after which a picture was settled, or None if it never was.
+
+    Args:
+        changes: as for ``settled``, maybe none.
+    """
+    return next((count for count in range(1, len(changes) + 1) if settled(changes[:count])), None)

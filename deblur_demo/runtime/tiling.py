@@ -52,8 +52,8 @@ class Mosaic:
     Attributes:
         image: the estimate, unclamped, (B, 3, H, W) with the padded sides; None before the first step.
         state: recurrent features, (B, C, H / stride, W / stride) each.
-        change: mean absolute difference between the last step's picture and the one before, both
-            clamped to [0, 1], in 8-bit levels.
+        changes: of each picture of the batch, the mean absolute difference between the last step's
+            estimate and the one before, both clamped to [0, 1], in 8-bit levels.
     """
 
     def __init__(self, window: Tensor, grid: Grid, device: torch.device):
@@ -66,12 +66,12 @@ class Mosaic:
         self.column_of = _reflection(self.width, grid.width).to(device)
         self.image: Tensor | None = None
         self.state: tuple[Tensor, ...] = ()
-        self.change = 0.0
+        self.changes: tuple[float, ...] = ()
 
     def step(self, worker: Worker) -> Iterator[int]:
         """Take every tile one step further; yields the number of tiles done, after each."""
         waiting: deque[tuple[int, list[Tensor]]] = deque()
-        canvases, difference = [], 0.0
+        canvases, difference = [], torch.zeros(len(self.window), dtype=torch.float64)
         for index, tile in enumerate(self.grid.tiles):
             parts = self._restore(tile, worker)
             canvases = canvases or self._canvases(parts)
@@ -81,7 +81,7 @@ class Mosaic:
                 self._put(canvases, *waiting.popleft())
             yield index + 1
         self.image, *self.state = canvases
-        self.change = 255 * difference / self.window[:, 0].numel()
+        self.changes = tuple((255 * difference / self.window[0, 0].numel()).tolist())
 
     def picture(self) -> Tensor:
         """A clamped copy of the picture without its padding, (B, 3, h, w), fp32, on the CPU."""
@@ -143,15 +143,17 @@ class Mosaic:
         for canvas, part, stride in zip(canvases, parts, self.strides, strict=False):
             self.grid.tiles[index].inner.of(canvas, stride).copy_(part)
 
-    def _difference(self, box: Box, new: Tensor) -> float:
-        """Sum of |new - old| over the part of a box that is no padding, both clamped to [0, 1]."""
+    def _difference(self, box: Box, new: Tensor) -> Tensor:
+        """Sum of |new - old| over a box without padding, both clamped to [0, 1]: (B,), fp64, on the CPU."""
         box = Box(box.top, min(box.bottom, self.height), box.left, min(box.right, self.width))
+        total = torch.zeros(len(new), dtype=torch.float64)
         if box.height <= 0 or box.width <= 0:
-            return 0.0
+            return total
         old = box.of(centre_frame(self.window) if self.image is None else self.image)
         new = new[..., : box.height, : box.width]
-        rows = zip(new.split(_ROWS_AT_ONCE, -2), old.split(_ROWS_AT_ONCE, -2), strict=True)
-        return sum((a.clamp(0, 1) - b.clamp(0, 1)).abs().sum().item() for a, b in rows)
+        for a, b in zip(new.split(_ROWS_AT_ONCE, -2), old.split(_ROWS_AT_ONCE, -2), strict=True):
+            total += (a.clamp(0, 1) - b.clamp(0, 1)).abs().sum((1, 2, 3)).cpu()
+        return total
 
 
 def _reflection(side: int, padded: int) -> Tensor:

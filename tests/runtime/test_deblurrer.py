@@ -54,6 +54,19 @@ def test_a_step_is_the_callers_own(recurrent):
     assert all((a - b).abs().max() < 1e-5 for a, b in zip(held, untouched, strict=True))
 
 
+def test_a_step_of_a_batch_falls_into_a_step_for_each_picture(recurrent):
+    windows = torch.cat((torch.rand(1, 1, 3, 30, 40), 0.3 * torch.rand(2, 1, 3, 30, 40)))
+    for step, *alone in zip(*(on_cpu(recurrent()).steps(w, 2) for w in (windows, *windows.split(1))), strict=True):
+        parts = step.each()
+        assert [part.index for part in parts] == [step.index] * 3
+        assert sum(part.seconds for part in parts) == pytest.approx(step.seconds)
+        assert step.change == pytest.approx(sum(part.change for part in parts) / 3)
+        for part, one in zip(parts, alone, strict=True):
+            torch.testing.assert_close(part.image, one.image, rtol=0, atol=1e-5)
+            assert part.change == pytest.approx(one.change, rel=1e-4) and part.changes == (part.change,)
+        assert parts[0].change > 1.1 * parts[1].change
+
+
 def test_between_events_the_caller_may_train(recurrent):
     """No mode is left on at a yield, and the network that was passed in keeps its gradients."""
     network = recurrent()

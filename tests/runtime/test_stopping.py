@@ -13,7 +13,7 @@ from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.metrics import psnr
 from deblur_demo.models import checkpoint
 from deblur_demo.runtime.deblurrer import Deblurrer
-from deblur_demo.runtime.stopping import ABSOLUTE, RELATIVE, SMALL, settled
+from deblur_demo.runtime.stopping import ABSOLUTE, RELATIVE, SMALL, settled, settled_after
 
 MOST_LOST = 0.05  # dB below a fixed six, on average
 MOST_ITERATIONS = 4.5  # on average
@@ -112,3 +112,9 @@ def test_it_loses_little_on_blurred_pictures_alone(outcomes, kind):
 
 def test_hard_pictures_get_more_iterations_than_easy_ones(outcomes):
     assert mean(o.count for o in outcomes["hard"]) > mean(o.count for o in outcomes["easy"])
+
+
+def test_the_first_iteration_after_which_it_was_settled():
+    assert settled_after([]) is None and settled_after([1.0, 2.0]) is None
+    assert settled_after([ABSOLUTE / 2, 5.0]) == 1, "what comes later does not count"
+    assert settled_after([1.0, 2.0, RELATIVE - 0.01, 5.0]) == 3

@@ -37,7 +37,7 @@ def tiled(network: Restorer, window: Tensor, side: int, steps: int) -> Iterator[
     for _ in range(steps):
         for _ in mosaic.step(Runner(network)):
             pass
-        yield mosaic.image.clone(), [feature.clone() for feature in mosaic.state], mosaic.change
+        yield mosaic.image.clone(), [feature.clone() for feature in mosaic.state], mosaic.changes
 
 
 @torch.inference_mode()
@@ -124,12 +124,14 @@ def test_a_side_shorter_than_its_padding_bounces_back_and_forth(recurrent):
 
 
 @pytest.mark.parametrize("side", [0, 33])
-def test_change_is_the_mean_difference_of_clamped_pictures_in_8_bit_levels(recurrent, side):
-    window = torch.rand(1, 1, 3, 101, 83)
-    before = window[0, 0].numpy()
-    for image, _, change in tiled(recurrent(), window, side, 3):
-        now = np.clip(image[0, :, :101, :83].numpy(), 0, 1)
-        assert change == pytest.approx(255 * np.abs(now.astype(np.float64) - before).mean(), rel=1e-5)
+def test_change_is_each_pictures_mean_difference_of_clamped_pixels_in_8_bit_levels(recurrent, side):
+    window = 1.4 * torch.rand(2, 1, 3, 101, 83) - 0.2
+    window[1] *= 0.5
+    before = np.clip(window[:, 0].numpy(), 0, 1).astype(np.float64)
+    for image, _, changes in tiled(recurrent(), window, side, 3):
+        now = np.clip(image[..., :101, :83].numpy(), 0, 1).astype(np.float64)
+        assert changes == pytest.approx(255 * np.abs(now - before).mean((1, 2, 3)), rel=1e-5)
+        assert abs(changes[0] - changes[1]) > 0.1
         before = now
 
 
