@@ -54,6 +54,8 @@ EXACT = 1e-5
 APPROXIMATE = {
     "dmphn": 0.15,  # a tile is cut into halves and quarters elsewhere than the picture
     "deblurgan-v2-mobile": 0.75,  # random weights behind 50 normalisations exaggerate
+    "mtrnn-ms": 1e-5,
+    "mtrnn-ms-mt": 1e-5,
     "pss-nsc": 1e-5,
     "sgenet": 1e-5,
     "sgenet-s": 1e-5,
