@@ -10,7 +10,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when the UI library is 
 
 from deblur_demo import settings
 from deblur_demo.ui import text, theme
-from deblur_demo.ui.layout import build
+from deblur_demo.ui.page import build
 
 demo = build()
 

@@ -67,9 +67,8 @@ class Setting:
             if number is not None and whole and self._within(number):
                 return self.kind(number)
         shown = text if len(text) <= 40 else text[:37] + "..."
-        raise SettingError(
-            f"{self.name.replace('_', ' ')} is {shown!r}", self.accepted, f"Change {self.flag} or its control"
-        )
+        name = self.name.replace("_", " ")
+        raise SettingError(f"{name} is {shown!r}", self.accepted, f"Change {name} ({self.flag})")
 
     def _within(self, number: float) -> bool:
         # Comparisons with NaN are false, so NaN never passes.
@@ -130,3 +129,9 @@ PREVIEW_MEGAPIXELS = Setting(
     kind=float,
 )
 CACHE_HOURS = Setting("cache_hours", 1, "hours until temporary files are deleted", low=0.1, kind=float)
+
+CODEC = Setting("codec", "h264", "codec of a written clip", words=("h264", "vp9", "av1"), kind=str)
+CRF = Setting("crf", 18, "quality of a written clip: smaller is better and larger in bytes", low=0, high=51)
+MAX_CLIP_MEGAPIXELS = Setting("max_clip_megapixels", 16, "largest frame of a clip", low=0.01, kind=float)
+MAX_CLIP_FRAMES = Setting("max_clip_frames", 40000, "most frames of a clip", low=1)
+MAX_CLIP_MINUTES = Setting("max_clip_minutes", 30, "longest clip in minutes", low=0.01, kind=float)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
@@ -14,11 +15,10 @@ import gradio as gr
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text
-from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.bench import DEVICE_QUEUE, Bench
 from deblur_demo.ui.components import OneFile
-from deblur_demo.ui.handlers import DEVICE_QUEUE
-from deblur_demo.ui.order import Order
-from deblur_demo.ui.runs import Run, figures
+from deblur_demo.ui.image_run import ImageRun, figures
+from deblur_demo.ui.order import ImageOrder
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +31,12 @@ def add(bench: Bench, cache: Path) -> None:
         cache: folder for the files of a run.
     """
 
-    def deblur_image(image, model, iterations, precision, tile, truth=None, keep_metadata=False):
+    def deblur_image(image, model, iterations, precision, tile, truth=None, keep_metadata=False, ensemble="1"):
         """Deblur one photo: gives the restored PNG and, per step, seconds, change, sharpness, PSNR, SSIM, MSE."""
-        yield from _deblur(bench, cache, image, model, iterations, precision, tile, truth, keep_metadata)
+        knobs = {
+            "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
+        }  # fmt: skip
+        yield from _deblur_image(bench, cache, image, knobs, truth, keep_metadata)
 
     def models() -> list[dict]:
         """List the networks: id, parameters, steps, paper, weights and their figures."""
@@ -51,40 +54,51 @@ def add(bench: Bench, cache: Path) -> None:
             gr.Textbox(str(settings.TILE.current()), label=text.TILE),
             OneFile(label=text.TRUTH),
             gr.Checkbox(False, label=text.METADATA),
+            gr.Textbox(settings.ENSEMBLE.current(), label=text.ENSEMBLE),
         ]
         outputs = [gr.File(label=text.RESTORED), gr.JSON(label=text.TABLE)]
         gr.Button(text.RUN).click(deblur_image, inputs, outputs, api_name="deblur_image", **DEVICE_QUEUE)
     gr.api(models, api_name="models", queue=False)
 
 
-def _deblur(bench: Bench, cache: Path, image: str | None, *asked) -> Iterator[tuple[str | None, list[dict]]]:
-    """The report grows with every step; the file comes with the last answer.
-
-    Raises:
-        gr.Error: whatever is wrong, in one line.
-    """
+def _deblur_image(
+    bench: Bench, cache: Path, image: str | None, knobs: dict, truth: str | None, keep_metadata: bool
+) -> Iterator[tuple[str | None, list[dict]]]:
+    """The report grows with every step; the file comes with the last answer."""
     from deblur_demo import pipeline
 
     run = None
+    with _one_line_errors():
+        try:
+            order = ImageOrder.of([image] if image else [], truth, keep_metadata, **knobs)
+            photo, truth = order.read(order.photos[0])
+            deblurrer = bench.deblurrer(order.job)
+            run = ImageRun(cache)
+            run.begin(order.photos[0].name)
+            newest, report = None, []
+            for event in pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth):
+                if isinstance(event, pipeline.StepReport):
+                    newest, report = event, [*report, figures(event)]
+                yield None, report
+            restored = run.add(newest).full
+            run.done = True
+            yield str(restored), report
+        finally:
+            if run is not None:
+                run.end()
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Answer whatever is wrong in one line.
+
+    Raises:
+        gr.Error: in place of any other error.
+    """
     try:
-        order = Order.of([image] if image else [], *asked)
-        photo, truth = order.read(order.photos[0])
-        deblurrer = bench.deblurrer(order.job)
-        run = Run(cache)
-        run.begin(order.photos[0].name, photo.notices)
-        newest, report = None, []
-        for event in pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth):
-            if isinstance(event, pipeline.StepReport):
-                newest, report = event, [*report, figures(event)]
-            yield None, report
-        restored = run.add(newest).full
-        run.done = True
-        yield str(restored), report
+        yield
     except DeblurError as error:
         raise gr.Error(str(error), print_exception=False) from error
     except Exception as error:
         _log.exception("an API call failed")
         raise gr.Error(text.UNEXPECTED, print_exception=False) from error
-    finally:
-        if run is not None and not run.done:
-            run.discard()

@@ -1,4 +1,4 @@
-"""The bench: networks that are loaded stay at hand for the next photo.
+"""The bench: networks that are loaded stay at hand for the next job, and jobs come to it one at a time.
 
 Torch takes longer to import than the page takes to open, so all of ``ui`` asks for the pipeline
 inside the functions that need it, never on top.
@@ -16,6 +16,8 @@ from deblur_demo import settings
 if TYPE_CHECKING:
     from deblur_demo.pipeline import Job
     from deblur_demo.runtime.deblurrer import Deblurrer
+
+DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}  # one job at a time, whoever asks
 
 
 class Bench:
@@ -47,3 +49,8 @@ class Bench:
             while len(self._open) > self._kept:
                 self._open.popitem(last=False)
             return self._open[key]
+
+
+def is_fetched(row: dict) -> bool:
+    """Whether a network's weights have to be fetched from the Hub first; ``row`` as in ``catalogue.models``."""
+    return row["ready"] and row["checkpoint"] is None and row["parameters"] > 0

@@ -11,6 +11,7 @@ from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, InputError, LimitError
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.ui import text
+from deblur_demo.ui.bench import is_fetched
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import Job
@@ -19,57 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Order:
-    """A checked order.
+    """A checked order, whatever is to be restored.
 
     Attributes:
         job: which network, how it runs, and how often.
-        photos: uploaded files, in order.
-        truth: uploaded file of the same picture, sharp, or None.
-        keep_metadata: whether the place stays in the result's EXIF.
+        fetched: whether its weights have to be fetched from the Hub first.
     """
 
     job: Job
-    photos: tuple[Path, ...]
-    truth: Path | None
-    keep_metadata: bool
-
-    @classmethod
-    def of(
-        cls,
-        photos: Sequence[str],
-        model: str | None,
-        iterations: object,
-        precision: object = "auto",
-        tile: object = "auto",
-        truth: str | None = None,
-        keep_metadata: bool = False,
-    ) -> Order:
-        """Check every value, wherever it came from.
-
-        Raises:
-            SettingError: a knob out of range, or a model that does not exist.
-            CheckpointError: a model without weights.
-            InputError: no photo, or one sharp reference for several.
-            LimitError: too many photos.
-        """
-        from deblur_demo import catalogue, pipeline
-
-        limit = settings.MAX_FILES.current()
-        if not photos:
-            raise InputError(*text.NO_PHOTO)
-        if len(photos) > limit:
-            raise LimitError(*text.fill(text.TOO_MANY, count=len(photos), limit=limit))
-        if truth and len(photos) > 1:
-            raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
-        model = model or pipeline.default_model()
-        job = pipeline.Job(model=str(model), iterations=iterations, precision=precision, tile=tile)
-        if not next(row["ready"] for row in catalogue.models() if row["id"] == job.model):
-            raise CheckpointError(*text.fill(text.NO_WEIGHTS, model=job.model))
-        return cls(job, tuple(map(Path, photos)), Path(truth) if truth else None, bool(keep_metadata))
-
-    def read(self, path: Path) -> tuple[Photo, Photo | None]:
-        """One of the photos, and the sharp reference if there is one."""
-        return read_image(path, keep_metadata=self.keep_metadata), self.truth and read_image(self.truth)
+    fetched: bool
 
     def iterations(self, deblurrer: Deblurrer) -> tuple[int, int | None]:
         """How many iterations there will be at most, and exactly (None while it decides itself)."""
@@ -79,3 +38,67 @@ class Order:
         if self.job.iterations == "auto":
             return int(settings.ITERATIONS.high), None
         return self.job.iterations, self.job.iterations
+
+
+@dataclass(frozen=True)
+class ImageOrder(Order):
+    """Photos to restore.
+
+    Attributes:
+        photos: uploaded files, in order.
+        truth: uploaded file of the same picture, sharp, or None.
+        keep_metadata: whether the place stays in the result's EXIF.
+    """
+
+    photos: tuple[Path, ...]
+    truth: Path | None
+    keep_metadata: bool
+
+    @classmethod
+    def of(
+        cls, photos: Sequence[str], truth: str | None = None, keep_metadata: bool = False, **knobs: object
+    ) -> ImageOrder:
+        """Check every value, wherever it came from.
+
+        Args:
+            photos: paths of uploaded files.
+            truth, keep_metadata: as in the class.
+            knobs: as in ``checked``.
+
+        Raises:
+            SettingError, CheckpointError: see ``checked``.
+            InputError: no photo, or one sharp reference for several.
+            LimitError: too many photos.
+        """
+        limit = settings.MAX_FILES.current()
+        if not photos:
+            raise InputError(*text.NO_PHOTO)
+        if len(photos) > limit:
+            raise LimitError(*text.fill(text.TOO_MANY, count=len(photos), limit=limit))
+        if truth and len(photos) > 1:
+            raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
+        job, fetched = checked(**knobs)
+        return cls(job, fetched, tuple(map(Path, photos)), Path(truth) if truth else None, bool(keep_metadata))
+
+    def read(self, path: Path) -> tuple[Photo, Photo | None]:
+        """One of the photos, and the sharp reference if there is one."""
+        return read_image(path, keep_metadata=self.keep_metadata), self.truth and read_image(self.truth)
+
+
+def checked(
+    model: str | None, iterations: object, precision: object = "auto", tile: object = "auto", ensemble: object = "1"
+) -> tuple[Job, bool]:
+    """The job that these knobs describe, and whether its weights have to be fetched first.
+
+    Raises:
+        SettingError: a knob out of range, or a model that does not exist.
+        CheckpointError: a model without weights.
+    """
+    from deblur_demo import catalogue, pipeline
+
+    model = model or pipeline.default_model()
+    job = pipeline.Job(model=str(model), iterations=iterations, precision=precision, tile=tile, ensemble=ensemble)
+    row = next(row for row in catalogue.models() if row["id"] == job.model)
+    if not row["ready"]:
+        raise CheckpointError(*text.fill(text.NO_WEIGHTS, model=job.model))
+    return job, is_fetched(row)

@@ -1,9 +1,9 @@
 () => {
-  // A picture pasted anywhere on the page goes where a dropped one goes.
+  // A picture pasted anywhere on the image screen goes where a dropped one goes.
   document.addEventListener("paste", (event) => {
     const pictures = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
     const input = document.querySelector("#photos input[type=file]");
-    if (!pictures.length || !input) return;
+    if (!pictures.length || !input?.closest("#photos").checkVisibility()) return;
     event.preventDefault();
     const transfer = new DataTransfer();
     pictures.forEach((file) => transfer.items.add(file));

@@ -5,9 +5,12 @@ Functions put numbers into sentences; nothing here knows Gradio or HTML.
 
 from __future__ import annotations
 
+import re
+
 NAME = "Deblur"
 TAGLINE = "Watch a shaken photo become sharp, iteration by iteration."
-PRIVACY = "Photos stay on this server, are deleted after {hours}, and are never used for anything else."
+IMAGE_SCREEN = "Image"
+PRIVACY = "What you upload stays on this server, is deleted after {hours}, and never used for anything else."
 
 # Input
 PHOTOS = "Blurred photos"
@@ -27,6 +30,9 @@ ITERATIONS_HELP = "More iterations remove more blur and take longer."
 AUTO = "Stop by itself"
 AUTO_HELP = "Ends as soon as an iteration changes next to nothing."
 MORE = "More options"
+ENSEMBLE = "Self-ensemble"
+ENSEMBLE_HELP = "Restores turned and mirrored copies, too, and takes the mean: a little better, as many times the work."
+ENSEMBLES = {"1": "off", "4": "4 copies", "8": "8 copies"}
 PRECISION = "Precision"
 PRECISION_HELP = "auto picks the fastest number format that this machine computes well."
 TILE = "Tile"
@@ -42,7 +48,7 @@ CANCEL = "Cancel"
 
 # Before the first run
 EMPTY_TITLE = "Before and after will appear here"
-EMPTY_STEPS = (
+IMAGE_WELCOME = (
     ("Add a photo", "one that came out shaken or smeared"),
     ("Press Deblur", "every iteration shows up as soon as it is ready"),
     ("Compare", "drag the handle, scrub through the steps, keep the one you like"),
@@ -72,7 +78,6 @@ NO_VALUE = "–"
 # Status
 PROGRESS = "Progress"
 READY = "Ready."
-LOADING = "Loading {model} …"
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
@@ -153,12 +158,33 @@ def model_choice(name: str, ready: bool) -> str:
     return name if ready else f"{name} · {NEEDS_TRAINING}"
 
 
-def about_model(row: dict) -> str:
-    """The line below the model picker; ``row`` as in ``catalogue.models``."""
+def about_model(row: dict, fetched: bool) -> str:
+    """The line below the model picker, as Markdown.
+
+    Args:
+        row: as in ``catalogue.models``, its costs included.
+        fetched: whether its weights are still on the Hub.
+    """
     if not row["parameters"]:
         return f"A classic filter for {row['trained_for']} blur, nothing learned. {row['paper']}."
-    state = f"trained for {row['trained_for']} blur" if row["ready"] else NEEDS_TRAINING
-    return f"{row['parameters'] / 1e6:.1f} million parameters, {state}. {row['paper']}."
+    parts = [f"{row['parameters'] / 1e6:.1f} million parameters"]
+    parts.append(f"{row['gmacs']:.3g} GMACs a step at 256 × 256")
+    if row["ready"]:
+        parts.append(f"trained for {row['trained_for']} blur")
+    needs = "" if row["ready"] else f" It {commands(row['needs'])}."
+    if fetched:
+        needs = " Its weights are on the Hugging Face Hub: the first run fetches them."
+    return f"{', '.join(parts)}. {row['paper']}.{needs}"
+
+
+def commands(sentence: str) -> str:
+    """The same sentence as Markdown, with the commands in it marked as such."""
+    return re.sub(r"python -m .+?(?=, or python|$)", r"`\g<0>`", sentence)
+
+
+def loading(model: str, fetched: bool) -> str:
+    """From the click until a network is ready to work."""
+    return f"Fetching {model} from the Hugging Face Hub …" if fetched else f"Loading {model} …"
 
 
 def fill(words: tuple[str, ...], **numbers: object) -> tuple[str, ...]:

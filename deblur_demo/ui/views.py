@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from deblur_demo.ui import text
-from deblur_demo.ui.runs import StepFile, figures
+from deblur_demo.ui.image_run import StepFile, figures
 
 _FORMATS = {
     "step": "{}",
@@ -24,9 +24,9 @@ def header() -> str:
     return f"<h1>{text.NAME}</h1><p>{text.TAGLINE}</p>"
 
 
-def welcome() -> str:
-    """What the stage shows before the first run."""
-    steps = "".join(f"<li><strong>{title}</strong><span>{line}</span></li>" for title, line in text.EMPTY_STEPS)
+def welcome(lines: Sequence[tuple[str, str]]) -> str:
+    """What the stage shows before the first run: what to do, and what then happens."""
+    steps = "".join(f"<li><strong>{title}</strong><span>{line}</span></li>" for title, line in lines)
     return f'<div class="welcome"><h2>{text.EMPTY_TITLE}</h2><ol>{steps}</ol></div>'
 
 

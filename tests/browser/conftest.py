@@ -77,7 +77,7 @@ def visit(chromium, address):
         page = context.new_page()
         page.set_default_timeout(120_000)
         page.goto(address)
-        page.wait_for_selector("#run")
+        page.wait_for_selector("#image-run")
         return page
 
     yield open_page

@@ -31,9 +31,9 @@ def give(page, *paths: Path) -> None:
 
 
 def run(page, iterations: int) -> None:
-    page.locator("#iterations input[type=number]").fill(str(iterations))
-    page.locator("#iterations input[type=number]").press("Tab")
-    page.click("#run")
+    page.locator("#image-iterations input[type=number]").fill(str(iterations))
+    page.locator("#image-iterations input[type=number]").press("Tab")
+    page.click("#image-run")
 
 
 def downloaded(page, button: str) -> tuple[str, bytes]:
@@ -50,7 +50,7 @@ def test_a_photo_becomes_three_steps_to_look_at_and_to_keep(visit, photo):
     page = visit()
     give(page, photo)
     run(page, 3)
-    page.wait_for_selector(".status.done")
+    page.wait_for_selector("#image-status .status.done")
     assert page.locator("#compare img").count() == 2
     natural = "images => images.map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
     assert page.locator("#compare img").evaluate_all(natural) == [[True, 160, 120]] * 2
@@ -93,13 +93,13 @@ def test_a_bad_file_costs_one_line_and_the_page_goes_on(visit, photo, tmp_path):
     page.locator("#photos input[type=file]").first.set_input_files(bad)
     page.wait_for_selector("#photos .thumbnail-item")
     run(page, 1)
-    page.wait_for_selector(".status.error")
-    line = page.locator(".status p").inner_text()
+    page.wait_for_selector("#image-status .status.error")
+    line = page.locator("#image-status .status p").inner_text()
     assert "holiday.jpg" in line and "Accepted: JPEG, PNG" in line and "\n" not in line
     page.wait_for_selector("[data-testid=toast-body]")
     give(page, photo)
-    page.click("#run")
-    page.wait_for_selector(".status.done")
+    page.click("#image-run")
+    page.wait_for_selector("#image-status .status.done")
     assert page.locator("#table tbody tr").count() == 2
 
 
@@ -110,17 +110,17 @@ def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
     page = visit()
     give(page, large)
     run(page, 10)
-    page.wait_for_selector(".status p:has-text('Iteration')")
+    page.wait_for_selector("#image-status .status p:has-text('Iteration')")
     assert len(set(cache.glob("deblur-run-*")) - before) == 1
-    page.click("#cancel")
-    page.wait_for_selector(".status p:has-text('Cancelled')")
-    page.wait_for_selector("#welcome:visible")
+    page.click("#image-cancel")
+    page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
+    page.wait_for_selector(".welcome:visible")
     for _ in range(300):
         if set(cache.glob("deblur-run-*")) == before:
             break
         page.wait_for_timeout(100)
     assert set(cache.glob("deblur-run-*")) == before
-    page.wait_for_selector("#run:not([disabled])")
+    page.wait_for_selector("#image-run:not([disabled])")
 
 
 def test_an_example_brings_its_reference(visit):
@@ -128,7 +128,7 @@ def test_an_example_brings_its_reference(visit):
     page.locator("#examples .thumbnail-item").nth(2).click()
     page.wait_for_selector("#photos .thumbnail-item img")
     run(page, 1)
-    page.wait_for_selector(".status.done")
+    page.wait_for_selector("#image-status .status.done")
     assert "PSNR" in page.locator("#table thead").inner_text()
     assert float(page.locator("#table tbody tr").first.locator("td").nth(3).inner_text().split()[0]) > 20
 
@@ -150,7 +150,7 @@ def test_nothing_jumps_while_steps_arrive(visit, photo):
         }"""
     )
     run(page, 4)
-    page.wait_for_selector(".status.done")
+    page.wait_for_selector("#image-status .status.done")
     page.wait_for_timeout(300)
     assert len(page.evaluate("[...window.seen]")) == 1
 
@@ -161,9 +161,9 @@ def test_a_phone_needs_no_sideways_scrolling(visit, photo):
     assert page.evaluate(width) == [390, 390]
     give(page, photo)
     run(page, 3)
-    page.wait_for_selector(".status.done")
+    page.wait_for_selector("#image-status .status.done")
     assert page.evaluate(width) == [390, 390]
-    assert page.locator("#status").bounding_box()["y"] < 844  # the stage has come into view
+    assert page.locator("#image-status").bounding_box()["y"] < 844  # the stage has come into view
 
 
 def test_nobody_else_is_asked_for_anything(visit, address, photo):
@@ -171,8 +171,8 @@ def test_nobody_else_is_asked_for_anything(visit, address, photo):
     foreign = []
     page.on("request", lambda request: foreign.append(request.url))
     page.reload()
-    page.wait_for_selector("#run")
+    page.wait_for_selector("#image-run")
     give(page, photo)
     run(page, 1)
-    page.wait_for_selector(".status.done")
+    page.wait_for_selector("#image-status .status.done")
     assert foreign and [url for url in foreign if not url.startswith((address, "data:", "blob:"))] == []

@@ -58,6 +58,16 @@ def test_the_answer_is_the_pipelines(client, shaky, sharp_photo, tmp_path, weigh
     assert [step["index"] for step in steps] == [0, 1, 2, 3] and Path(picture).suffix == ".png"
 
 
+def test_the_ensemble_is_used(client, shaky, weights):
+    options = {"image": handle_file(shaky), "iterations": "1", "precision": "fp32", "api_name": "/deblur_image"}
+    single, _ = client.predict(**options)
+    several, _ = client.predict(**options, ensemble="4")
+    deblurrer = open_deblurrer(Job("mtrnn-lite", precision="fp32", ensemble="4"))
+    wanted = list(deblur_image(read_image(shaky), deblurrer, 1))
+    pictures = [read_image(Path(path)).pixels.astype(int) for path in (single, several)]
+    assert np.abs(pictures[1] - wanted[-1].photo.pixels).max() <= 1 < np.abs(pictures[1] - pictures[0]).max()
+
+
 def test_models_are_listed_without_the_servers_folders(client):
     rows = client.predict(api_name="/models")
     assert [row["id"] for row in rows] == [row["id"] for row in catalogue.models()]
@@ -67,7 +77,7 @@ def test_models_are_listed_without_the_servers_folders(client):
 @pytest.mark.parametrize(
     "knobs",
     [{"iterations": bad} for bad in ("0", "-1", "1e6", "6;rm", "nan")]
-    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}],
+    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}, {"ensemble": "2"}],
 )
 def test_values_out_of_range_are_refused_in_one_line(client, shaky, knobs):
     with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
@@ -76,8 +86,8 @@ def test_values_out_of_range_are_refused_in_one_line(client, shaky, knobs):
 
 def call(address: str, image: object) -> str:
     """What the server answers to a hand-made call."""
-    names = [image, "mtrnn-lite", "1", "fp32", "auto", None, False]
-    event = httpx.post(f"{address}/gradio_api/call/deblur_image", json={"data": names}).json()["event_id"]
+    data = [image, "mtrnn-lite", "1", "fp32", "auto", None, False, "1"]
+    event = httpx.post(f"{address}/gradio_api/call/deblur_image", json={"data": data}).json()["event_id"]
     return httpx.get(f"{address}/gradio_api/call/deblur_image/{event}", timeout=60).text
 
 

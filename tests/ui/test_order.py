@@ -8,19 +8,20 @@ import pytest
 
 from deblur_demo.catalogue import models
 from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
-from deblur_demo.models import checkpoint
-from deblur_demo.ui.order import Order
+from deblur_demo.models import checkpoint, hub
+from deblur_demo.ui import text
+from deblur_demo.ui.order import ImageOrder
 
 
 @pytest.mark.parametrize("iterations", [0, -1, 1e6, 11, "6;rm", float("nan"), "", None, True, "AUTO", [6]])
 def test_iterations_out_of_range_are_refused(weights, iterations):
     with pytest.raises(SettingError, match="from 1 to 10, or auto"):
-        Order.of(["photo.png"], "mtrnn-lite", iterations)
+        ImageOrder.of(["photo.png"], model="mtrnn-lite", iterations=iterations)
 
 
 @pytest.mark.parametrize(("iterations", "taken"), [(3, 3), ("3", 3), (3.0, 3), ("auto", "auto")])
 def test_iterations_in_range_are_taken(weights, iterations, taken):
-    assert Order.of(["photo.png"], "mtrnn-lite", iterations).job.iterations == taken
+    assert ImageOrder.of(["photo.png"], model="mtrnn-lite", iterations=iterations).job.iterations == taken
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_iterations_in_range_are_taken(weights, iterations, taken):
         ({"precision": "fp8"}, SettingError),
         ({"tile": -4}, SettingError),
         ({"tile": "../x"}, SettingError),
+        ({"ensemble": "3"}, SettingError),
         ({"photos": []}, InputError),
         ({"photos": ["x.png"] * 21}, LimitError),
         ({"photos": ["a.png", "b.png"], "truth": "c.png"}, InputError),
@@ -37,7 +39,7 @@ def test_iterations_in_range_are_taken(weights, iterations, taken):
 )
 def test_other_knobs_are_checked(weights, knobs, error):
     with pytest.raises(error):
-        Order.of(**{"photos": ["photo.png"], "model": "mtrnn-lite", "iterations": 6, **knobs})
+        ImageOrder.of(**{"photos": ["photo.png"], "model": "mtrnn-lite", "iterations": 6, **knobs})
 
 
 def test_a_model_without_weights_is_refused(monkeypatch, tmp_path):
@@ -45,10 +47,24 @@ def test_a_model_without_weights_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
     (name,) = [row["id"] for row in models() if row["id"] == "mtrnn"]
     with pytest.raises(CheckpointError, match="No trained weights of mtrnn"):
-        Order.of(["photo.png"], name, 6)
+        ImageOrder.of(["photo.png"], model=name, iterations=6)
+
+
+def test_weights_that_are_still_on_the_hub_are_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    published = hub.HubFile("owner/name", "0" * 40, "carlo.safetensors")
+    monkeypatch.setitem(hub.SOURCES, "carlo", published)
+    order = ImageOrder.of(["photo.png"], model="carlo", iterations=1)
+    assert order.fetched
+    row = {**next(row for row in models() if row["id"] == "carlo"), "gmacs": 1.5}
+    assert "the first run fetches them" in text.about_model(row, order.fetched)
+    assert "Fetching carlo from the Hugging Face Hub" in text.loading("carlo", order.fetched)
 
 
 def test_an_order_keeps_what_was_asked(weights):
-    order = Order.of(["a.png"], None, 2, "fp32", "256", "sharp.png", True)
+    knobs = {"model": None, "iterations": 2, "precision": "fp32", "tile": "256", "ensemble": "4"}
+    order = ImageOrder.of(["a.png"], "sharp.png", True, **knobs)
     assert order.job.model == "mtrnn-lite" and order.job.precision == "fp32" and order.job.tile == 256
+    assert order.job.ensemble == "4" and not order.fetched
     assert (order.photos, order.truth, order.keep_metadata) == ((Path("a.png"),), Path("sharp.png"), True)

@@ -1,96 +1,85 @@
-"""The files of a run: full depth, nothing lossy, nothing left behind."""
+"""A run's folder and its end: stopped when asked, nothing left behind."""
 
 from __future__ import annotations
 
-import json
 import os
+import threading
 import time
-import zipfile
 
-import numpy as np
 import pytest
 
 from deblur_demo.errors import OutputError
-from deblur_demo.media.image import Photo, read_image
-from deblur_demo.pipeline import StepReport
-from deblur_demo.ui.runs import Run, safe_stem, shrink, sweep
-
-
-def deep_photo(height: int = 30, width: int = 40) -> Photo:
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 65536, (height, width, 3), dtype=np.uint16)
-    return Photo(pixels, alpha=random.integers(0, 65536, (height, width), dtype=np.uint16))
-
-
-def report(index: int, photo: Photo) -> StepReport:
-    return StepReport(index, photo, 0.5, 1.25 if index else None, 0.3, 30.0 + index, 0.9, 12.0)
-
-
-def test_steps_keep_depth_and_alpha_and_the_zip_holds_them(tmp_path):
-    photos = [deep_photo(), Photo(deep_photo().pixels // 2, deep_photo().alpha)]
-    run = Run(tmp_path)
-    run.begin("../../my photo.tif")
-    for index, photo in enumerate(photos):
-        step = run.add(report(index, photo))
-        assert step.shown == step.full and step.full.name == f"my_photo_step_{index:02d}.png"
-        assert np.array_equal(read_image(step.full).pixels, photo.pixels)
-        assert np.array_equal(read_image(step.full).alpha, photo.alpha)
-    run.finish()
-    (result,) = run.results
-    with zipfile.ZipFile(result.archive) as archive:
-        assert archive.testzip() is None
-        assert archive.read("my_photo/step_01.png") == result.steps[1].full.read_bytes()
-        figures = json.loads(archive.read("my_photo/report.json"))["steps"]
-    assert [step["psnr"] for step in figures] == [30.0, 31.0] and figures[0]["change"] is None
-
-
-def test_only_what_is_shown_of_a_large_photo_is_smaller(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEBLUR_PREVIEW_MEGAPIXELS", "0.1")
-    run = Run(tmp_path)
-    run.begin("large.png")
-    step = run.add(report(0, deep_photo(400, 800)))
-    assert read_image(step.full).pixels.shape == (400, 800, 3)
-    shown = read_image(step.shown).pixels
-    assert shown.shape[0] * shown.shape[1] <= 100_000 < 1.02 * shown.shape[0] * shown.shape[1]
-    assert shown.shape[1] == pytest.approx(2 * shown.shape[0], abs=2) and shown.dtype == np.uint16
-
-
-def test_a_small_photo_is_not_resampled():
-    photo = deep_photo()
-    assert shrink(photo, 0.01) is photo
-    flat = Photo(np.full((100, 200, 3), 77, np.uint8))
-    assert (shrink(flat, 0.005).pixels == 77).all() and shrink(flat, 0.005).pixels.shape == (50, 100, 3)
-
-
-def test_equal_names_do_not_collide(tmp_path):
-    run = Run(tmp_path)
-    paths = []
-    for _ in range(2):
-        run.begin("same.png")
-        paths.append(run.add(report(0, deep_photo())).full)
-        run.finish()
-    assert paths[0] != paths[1] and paths[0].name == paths[1].name
-    run.drop()
-    assert paths[0].exists() and not paths[1].exists() and len(run.results) == 1
+from deblur_demo.ui.runs import Cancelled, Run, expire, safe_stem, sweep
 
 
 def test_discarding_leaves_nothing(tmp_path):
     run = Run(tmp_path)
-    run.begin("photo.png")
-    run.add(report(0, deep_photo()))
+    (run.folder / "file").write_bytes(b"x")
     run.discard()
     run.discard()
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("done", [False, True])
+def test_what_is_done_is_kept(tmp_path, done):
+    run = Run(tmp_path)
+    run.done = done
+    run.end()
+    assert run.kept is run.folder.exists() is done
+    assert run.stop() is False  # too late
+
+
+def test_a_run_that_goes_on_does_not_expire(tmp_path):
+    run = Run(tmp_path)
+    run.done = True
+    expire(run)
+    assert run.folder.exists()
+    run.end()
+    expire(run)
+    assert not run.folder.exists()
+    expire(None)
+
+
+def test_stopping_waits_for_the_end_and_closes_the_job(tmp_path):
+    run, seen = Run(tmp_path), []
+    begun = threading.Event()
+
+    def job():
+        try:
+            for number in range(1000):
+                yield number
+                time.sleep(0.01)
+        finally:
+            seen.append("closed")
+
+    def work():
+        try:
+            for number in run.while_wanted(job()):
+                seen.append(number)
+                begun.set()
+        except Cancelled:
+            seen.append("cancelled")
+        finally:
+            run.end()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    begun.wait()
+    assert run.stop() is True and run.ended
+    assert seen[-2:] == ["closed", "cancelled"] and len(seen) < 900
+    worker.join()
+    assert not run.folder.exists()
+
+
 def test_the_sweep_takes_old_runs_only(tmp_path):
-    old, new, foreign = Run(tmp_path).folder, Run(tmp_path).folder, tmp_path / "somebody-else"
+    old, new, foreign = Run(tmp_path).folder, Run(tmp_path), tmp_path / "somebody-else"
     foreign.mkdir()
     past = time.time() - 3700  # the default is an hour
-    for folder in (old, foreign):
+    for folder in (old, new.folder, foreign):
         os.utime(folder, (past, past))
+    new.touch()
     sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([new, foreign])
+    assert sorted(tmp_path.iterdir()) == sorted([new.folder, foreign])
 
 
 def test_an_unwritable_cache_is_said(tmp_path):

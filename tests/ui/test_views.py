@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deblur_demo.ui import views
-from deblur_demo.ui.runs import StepFile
+from deblur_demo.ui.image_run import StepFile
 
 STEPS = [
     StepFile(index, Path("f"), Path("f"), Path("f"), 0.25 * index, 1.5 if index else None, 0.4, None, None, None)

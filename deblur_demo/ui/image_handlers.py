@@ -17,24 +17,19 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
-from deblur_demo import settings
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.order import Order
+from deblur_demo.ui.image_layout import Example, ImageScreen
+from deblur_demo.ui.image_run import ImageRun, Result
+from deblur_demo.ui.knobs import asked
+from deblur_demo.ui.order import ImageOrder
 from deblur_demo.ui.pace import Pace
-from deblur_demo.ui.runs import Result, Run
+from deblur_demo.ui.runs import Cancelled
 
 if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
-    from deblur_demo.ui.layout import Example, ImageScreen
 
-DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}  # one job at a time, whoever asks
-_SCROLL_TO_STAGE = """() => {
-  const block = window.innerWidth < 768 ? "start" : "nearest";  // on a phone the stage is below the settings
-  document.querySelector("#status").scrollIntoView({ block });
-  return [];
-}"""
 _log = logging.getLogger(__name__)
 
 Updates = dict[gr.components.Component, object]
@@ -56,30 +51,16 @@ class ImageHandlers:
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
-        hidden = {"api_visibility": "private"}
-        at_once = {**hidden, "show_progress": "hidden", "queue": False}
+        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         latest = {**at_once, "trigger_mode": "always_last"}
         shown = [s.compare, s.step_png, s.strip, s.table]
         results = [*shown, s.scrubber, s.steps_zip]
-        stage = [s.run_state, s.status, s.welcome, s.results, s.run, s.cancel]
 
-        # The library starts listeners one after the other, so this one must come first: waiting can be cancelled, too.
-        s.run.click(lambda: gr.update(interactive=True), outputs=s.cancel, js=_SCROLL_TO_STAGE, **at_once)
-        job = s.run.click(
-            self.deblur,
-            [s.photos, s.model, s.iterations, s.auto, s.precision, s.tile, s.truth, s.metadata, s.run_state],
-            [*stage, s.picker, *results],
-            show_progress="minimal",  # the place in the queue, until it is this visitor's turn
-            show_progress_on=s.status,
-            **hidden,
-            **DEVICE_QUEUE,
-        )
-        # The last word comes when the run has ended: an update on its way would undo it.
-        s.cancel.click(self.stopping, outputs=[s.status, s.cancel], **at_once)
-        stopped = s.cancel.click(None, cancels=[job], **at_once)
-        stopped.then(self.cancelled, s.run_state, stage, **at_once)
+        s.knobs.bind(page)
+        inputs = [s.photos, *s.knobs.values, s.truth, s.metadata]
+        s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
 
-        picked = [s.run_state, s.picker]
+        picked = [s.job.state, s.picker]
         s.scrubber.input(self.scrub, [*picked, s.scrubber], shown, **latest)
         s.strip.select(self.pick_step, picked, [s.scrubber, *shown], **latest)
         s.picker.input(self.pick_photo, picked, results, **latest)
@@ -89,33 +70,33 @@ class ImageHandlers:
         webcam = [s.webcam, s.webcam_toggle]
         s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **at_once)
         s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **at_once)
-        s.auto.change(self.set_auto, [s.model, s.auto], s.iterations, **at_once)
-        page.load(self.offer_models, outputs=[s.model, s.about_model, s.iterations, s.auto], **at_once)
-        s.model.input(self.pick_model, [s.model, s.auto], [s.about_model, s.iterations, s.auto], **at_once)
 
     # A run
 
     def deblur(
-        self, photos, model, iterations, auto, precision, tile, truth, metadata, previous: Run | None
+        self, photos, model, iterations, auto, precision, tile, ensemble, truth, metadata, previous: ImageRun | None
     ) -> Iterator[Updates]:
         """Deblur every photo, telling the page about each tile and each step.
 
         Trouble with one of several photos does not stop the others. However it ends, cancelled
         included, files are kept only if there is something to show.
         """
-        s, run = self.screen, None
+        job, run = self.screen.job, None
         try:
-            order = Order.of(photos, model, "auto" if auto else iterations, precision, tile, truth, metadata)
-            yield self._busy(views.status(text.LOADING.format(model=order.job.model), "busy"))
+            knobs = asked(model, iterations, auto, precision, tile, ensemble)
+            order = ImageOrder.of(photos, truth, metadata, **knobs)
+            yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
             deblurrer = self.bench.deblurrer(order.job)
+            run = ImageRun(self.cache)
+            yield {job.state: run}
             if previous is not None:
                 previous.discard()
-            run = Run(self.cache)
-            yield {s.run_state: run}
             start = time.monotonic()
             yield from self._deblur_all(run, order, deblurrer)
             run.done = True
             yield self._finished(run, len(order.photos), time.monotonic() - start)
+        except Cancelled:
+            yield self._stopped(text.CANCELLED, "idle", cleared=True)
         except DeblurError as error:
             gr.Warning(escape(str(error)))
             yield self._stopped(str(error), "error", cleared=run is not None)
@@ -123,10 +104,10 @@ class ImageHandlers:
             _log.exception("a run failed")
             yield self._stopped(text.UNEXPECTED, "error", cleared=run is not None)
         finally:
-            if run is not None and not run.done:
-                run.discard()
+            if run is not None:
+                run.end()
 
-    def _deblur_all(self, run: Run, order: Order, deblurrer: Deblurrer) -> Iterator[Updates]:
+    def _deblur_all(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
         count = len(order.photos)
         for number, path in enumerate(order.photos, 1):
             try:
@@ -136,60 +117,51 @@ class ImageHandlers:
                     raise
                 gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
 
-    def _deblur_one(self, run: Run, order: Order, deblurrer: Deblurrer, number: int) -> Iterator[Updates]:
+    def _deblur_one(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int) -> Iterator[Updates]:
         from deblur_demo.pipeline import StepReport, deblur_image
 
-        s, path, count = self.screen, order.photos[number - 1], len(order.photos)
+        status, path, count = self.screen.job.status, order.photos[number - 1], len(order.photos)
         photo, truth = order.read(path)
-        for notice in photo.notices:
-            gr.Info(escape(notice))
         most, last = order.iterations(deblurrer)
         pace = Pace(most)
         name = text.of_several(number, count, path.name)
-        run.begin(path.name, photo.notices)
-        yield {s.status: views.status(text.running(1, last, name=name), "busy", (number - 1) / count)}
+        run.begin(path.name)
+        yield {status: views.status(text.running(1, last, name=name), "busy", (number - 1) / count)}
         try:
-            for event in deblur_image(photo, deblurrer, order.job.iterations, truth):
+            for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
                 if isinstance(event, StepReport):
+                    known = run.results[-1].notices
                     run.add(event)
+                    for notice in run.results[-1].notices[len(known) :]:
+                        gr.Info(escape(notice))
                     yield self._arrived(run.results[-1], most)
                 else:
                     pace.tile(event)
                     line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
-                    yield {s.status: views.status(line, "busy", (number - 1 + pace.fraction) / count)}
+                    yield {status: views.status(line, "busy", (number - 1 + pace.fraction) / count)}
             run.finish()
         except DeblurError:
             run.drop()
             raise
 
-    def stopping(self) -> Updates:
-        """From the click until the tile at hand is done."""
-        s = self.screen
-        return {s.status: views.status(text.STOPPING, "busy"), s.cancel: gr.update(interactive=False)}
-
-    def cancelled(self, run: Run | None) -> Updates:
-        """The run has been stopped, its files went with it. Results of the one before stay if it never got its turn."""
-        kept = run is not None and run.done and run.folder.exists()
-        return self._stopped(text.CANCELLED, "idle", cleared=not kept)
-
     # Looking at results
 
-    def scrub(self, run: Run | None, picked: int | None, index: float) -> Updates:
+    def scrub(self, run: ImageRun | None, picked: int | None, index: float) -> Updates:
         """Show another step on the slider."""
         result = self._result(run, picked)
         return self._at(result, int(index), len(result.steps)) if result else {self.screen.table: gr.skip()}
 
-    def pick_step(self, run: Run | None, picked: int | None, event: gr.SelectData) -> Updates:
+    def pick_step(self, run: ImageRun | None, picked: int | None, event: gr.SelectData) -> Updates:
         """Show the step whose thumbnail was chosen."""
         return {self.screen.scrubber: event.index, **self.scrub(run, picked, event.index)}
 
-    def pick_photo(self, run: Run | None, picked: int | None) -> Updates:
+    def pick_photo(self, run: ImageRun | None, picked: int | None) -> Updates:
         """Show another photo of the batch."""
         result = self._result(run, picked)
         return self._complete(result) if result else {self.screen.table: gr.skip()}
 
     @staticmethod
-    def _result(run: Run | None, picked: int | None) -> Result | None:
+    def _result(run: ImageRun | None, picked: int | None) -> Result | None:
         if run is None or not run.folder.exists():
             gr.Info(text.EXPIRED)
             return None
@@ -221,26 +193,6 @@ class ImageHandlers:
         """Put the webcam's picture to the photos, and the webcam away."""
         added = [snapshot] if snapshot else []
         return {self.screen.photos: [*photos, *added], **self.toggle_webcam(text.NO_WEBCAM)}
-
-    def set_auto(self, model: str, auto: bool) -> Updates:
-        """A run that stops by itself needs no number, and neither does a network of fixed stages."""
-        return {self.screen.iterations: gr.update(interactive=_iterative(model) and not auto)}
-
-    def offer_models(self) -> Updates:
-        """Fill the model picker: those that run come first, the others say what they lack."""
-        from deblur_demo import catalogue, pipeline
-
-        chosen = pipeline.default_model()
-        rows = sorted(catalogue.models(), key=lambda row: (not row["ready"], row["id"] != chosen))
-        choices = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows]
-        picker = gr.update(choices=choices, value=chosen)
-        return {self.screen.model: picker, **self.pick_model(chosen, settings.ITERATIONS.current() == "auto")}
-
-    def pick_model(self, model: str, auto: bool) -> Updates:
-        """Say what the network is, and offer the knobs that it has."""
-        s = self.screen
-        free = gr.update(interactive=_iterative(model))
-        return {s.about_model: text.about_model(_row(model)), s.auto: free, **self.set_auto(model, auto)}
 
     # What the stage shows
 
@@ -279,42 +231,27 @@ class ImageHandlers:
             s.table: views.table(result.steps, step.index, rows, result.notices),
         }
 
-    def _busy(self, status: str) -> Updates:
-        s = self.screen
-        return {s.status: status, s.run: gr.update(interactive=False), s.cancel: gr.update(interactive=True)}
-
-    def _rest(self, status: str) -> Updates:
-        s = self.screen
-        return {s.status: status, s.run: gr.update(interactive=True), s.cancel: gr.update(interactive=False)}
-
-    def _finished(self, run: Run, count: int, seconds: float) -> Updates:
+    def _finished(self, run: ImageRun, count: int, seconds: float) -> Updates:
         s, result = self.screen, run.results[-1]
         line = text.finished(result.steps[-1].index, seconds, len(run.results), count)
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(run.results, 1)]
         return {
             **self._complete(result),
-            **self._rest(views.status(line, "done", 1.0)),
+            **s.job.resting(views.status(line, "done", 1.0)),
             s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=count > 1),
-            s.run_state: run,
+            s.job.state: run,
         }
 
     def _stopped(self, line: str, kind: str, cleared: bool) -> Updates:
         """Say why nothing came out; the stage is cleared when what it showed is gone."""
+        job = self.screen.job
+        updates = job.resting(views.status(line, kind))
+        return {**updates, job.state: None, **self.clear()} if cleared else updates
+
+    def clear(self) -> Updates:
+        """The stage as it was when the page opened."""
         s = self.screen
-        updates = self._rest(views.status(line, kind))
-        if cleared:
-            updates |= {s.run_state: None, s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
-        return updates
-
-
-def _row(model: str) -> dict:
-    from deblur_demo import catalogue
-
-    return next(row for row in catalogue.models() if row["id"] == model)
-
-
-def _iterative(model: str) -> bool:
-    return _row(model)["max_steps"] > _row(model)["steps"]
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
 
 
 def _thumbnails(result: Result, selected: int) -> dict:

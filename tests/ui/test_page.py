@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deblur_demo.ui import layout, text
+from deblur_demo.ui import image_layout, page, text
 
-UI = Path(layout.__file__).parent
+UI = Path(page.__file__).parent
+MODULES = sorted(path.stem for path in UI.glob("*.py"))
 
 
 def test_the_page_opens_without_torch():
@@ -19,10 +20,29 @@ def test_the_page_opens_without_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=UI.parents[1]).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["layout.py", "handlers.py", "api.py", "views.py"])
+def uses(name: str) -> set[str]:
+    """The modules of the page that one of them imports, for type checkers alone included."""
+    found = set()
+    for node in ast.walk(ast.parse((UI / f"{name}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {module for module in MODULES if f"deblur_demo.ui.{module}" in found}
+
+
+def test_arrows_between_the_modules_of_the_page_go_one_way():
+    arrows = {name: uses(name) for name in MODULES}
+    assert {"image_layout", "image_handlers", "bench"} <= arrows["page"]
+    while ends := {name for name, targets in arrows.items() if not targets}:
+        arrows = {name: targets - ends for name, targets in arrows.items() if name not in ends}
+    assert not arrows, "these import each other in a circle"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("text", "theme", "__init__")])
 def test_words_on_screen_come_from_text(name):
     shown = {"label", "info", "title", "placeholder", "caption"}
-    tree = ast.parse((UI / name).read_text(encoding="utf-8"))
+    tree = ast.parse((UI / f"{name}.py").read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     assert calls
     literal = [
@@ -37,7 +57,7 @@ def test_words_on_screen_come_from_text(name):
 def test_examples_are_there_and_fit_their_references():
     from deblur_demo.media.image import read_image
 
-    for example in layout.examples():
+    for example in image_layout.examples():
         photo = read_image(example.photo)
         assert min(photo.pixels.shape[:2]) >= 300
         if example.truth:

@@ -8,19 +8,18 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from deblur_demo.catalogue import models
 from deblur_demo.media.image import Photo, read_image, write_image
-from deblur_demo.pipeline import Job, default_model
-from deblur_demo.ui import layout, text
+from deblur_demo.pipeline import Job
+from deblur_demo.ui import image_layout, text
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.handlers import ImageHandlers
+from deblur_demo.ui.image_handlers import ImageHandlers
 
 
 @pytest.fixture
 def page(weights, tmp_path) -> ImageHandlers:
     with gr.Blocks():
-        screen = layout._image_screen(1.0)
-    return ImageHandlers(screen, Bench(), tmp_path / "cache", layout.examples())
+        screen = image_layout.place(1.0)
+    return ImageHandlers(screen, Bench(), tmp_path / "cache", image_layout.examples())
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def shaky(tmp_path, shaky_photo) -> str:
 
 
 def asked(photos, iterations=3, truth=None, previous=None, auto=False, model="mtrnn-lite"):
-    return photos, model, iterations, auto, "fp32", "auto", truth, False, previous
+    return photos, model, iterations, auto, "fp32", "auto", "1", truth, False, previous
 
 
 def value(update):
@@ -48,24 +47,24 @@ def test_a_run_shows_every_step_and_ends_with_all_of_them(page, shaky, sharp_pho
     shown = [value(update[s.compare]) for update in updates if s.compare in update]
     assert [pair[1].rsplit("_", 1)[1] for pair in shown] == ["00.png", "01.png", "02.png", "03.png", "03.png"]
     assert len({pair[0] for pair in shown}) == 1  # the input stays on the left
-    lines = " ".join(update[s.status] for update in updates if s.status in update)
+    lines = " ".join(update[s.job.status] for update in updates if s.job.status in update)
     assert "Iteration 1 of 3" in lines and "Iteration 3 of 3" in lines
 
     last = updates[-1]
-    (result,) = last[s.run_state].results
+    (result,) = last[s.job.state].results
     pictures = [read_image(step.full).pixels.astype(int) for step in result.steps]
     assert np.array_equal(pictures[0], read_image(shaky).pixels)
     moves = [np.abs(after - before).mean() for before, after in zip(pictures, pictures[1:], strict=False)]
     assert moves == pytest.approx([step.change for step in result.steps[1:]], abs=0.3) and min(moves) > 0
     assert all(step.psnr > 10 for step in result.steps)
-    assert last[s.scrubber]["maximum"] == 3 and last[s.run]["interactive"] and not last[s.cancel]["interactive"]
+    assert last[s.scrubber]["maximum"] == 3 and last[s.job.run]["interactive"] and not last[s.job.cancel]["interactive"]
     assert "PSNR" in last[s.table] and result.archive.exists()
 
 
 def test_scrubbing_changes_the_right_side_only(page, shaky):
     s = page.screen
     *_, last = page.deblur(*asked([shaky]))
-    run = last[s.run_state]
+    run = last[s.job.state]
     for index in (1, 0, 3, 99):
         moved = page.scrub(run, None, index)
         before, after = value(moved[s.compare])
@@ -81,32 +80,43 @@ def test_scrubbing_changes_the_right_side_only(page, shaky):
 def test_closing_a_run_between_tiles_leaves_nothing(page, shaky):
     run = page.deblur(*asked([shaky], iterations=10))
     for update in run:
-        if "Iteration 2" in update.get(page.screen.status, ""):
+        if "Iteration 2" in update.get(page.screen.job.status, ""):
             break
     assert files(page)
     run.close()
     assert not files(page) and not list(page.cache.iterdir())
 
 
-def test_cancel_keeps_the_results_of_the_run_before_if_its_own_had_not_begun(page, shaky):
-    s = page.screen
+def test_cancel_in_mid_run_has_the_last_word_and_leaves_nothing(page, shaky):
+    s, updates = page.screen, []
+    for update in page.deblur(*asked([shaky], iterations=10)):
+        updates.append(update)
+        if "Iteration 2" in update.get(s.job.status, ""):
+            run = next(update[s.job.state] for update in updates if s.job.state in update)
+            run._unwanted.set()  # what ``stop`` does before it waits
+    last = updates[-1]
+    assert text.CANCELLED in last[s.job.status] and last[s.job.run]["interactive"]
+    assert last[s.results] == gr.update(visible=False) and last[s.job.state] is None
+    assert run.ended and not files(page) and not list(page.cache.iterdir())
+
+
+def test_a_run_that_never_began_leaves_the_one_before(page, shaky):
     *_, last = page.deblur(*asked([shaky], iterations=1))
-    assert s.results not in page.cancelled(last[s.run_state])
-    running = page.deblur(*asked([shaky], iterations=9, previous=last[s.run_state]))
-    begun = next(update[s.run_state] for update in running if s.run_state in update)
-    assert page.cancelled(begun)[s.results] == gr.update(visible=False)
-    assert page.cancelled(last[s.run_state])[s.run_state] is None  # its files have gone already
-    running.close()
+    first = last[page.screen.job.state]
+    waiting = page.deblur(*asked([shaky], previous=first))
+    next(waiting)
+    waiting.close()
+    assert first.kept
 
 
 def test_a_bad_file_costs_one_line_and_nothing_else(page, shaky, tmp_path):
     (tmp_path / "bad.png").write_text("<html></html>")
     with pytest.warns(UserWarning, match="bad.png.*Accepted"):
         *_, last = page.deblur(*asked([str(tmp_path / "bad.png")]))
-    assert "bad.png" in last[page.screen.status] and last[page.screen.run]["interactive"]
+    assert "bad.png" in last[page.screen.job.status] and last[page.screen.job.run]["interactive"]
     assert not files(page)
     *_, last = page.deblur(*asked([shaky], iterations=1))
-    assert len(last[page.screen.run_state].results[0].steps) == 2
+    assert len(last[page.screen.job.state].results[0].steps) == 2
 
 
 def test_of_several_photos_the_good_ones_are_done(page, shaky, tmp_path):
@@ -115,10 +125,10 @@ def test_of_several_photos_the_good_ones_are_done(page, shaky, tmp_path):
     write_image(Photo(np.full((20, 24, 3), 90, np.uint8)), tmp_path / "grey.png")
     with pytest.warns(UserWarning, match="bad.png"):
         *_, last = page.deblur(*asked([shaky, str(tmp_path / "bad.png"), str(tmp_path / "grey.png")], iterations=1))
-    run = last[s.run_state]
+    run = last[s.job.state]
     assert [result.name for result in run.results] == ["shaky.png", "grey.png"]
     assert last[s.picker]["choices"] == [("1. shaky.png", 0), ("2. grey.png", 1)]
-    assert text.finished(1, 0, 2, 3)[:20] in last[s.status]
+    assert text.finished(1, 0, 2, 3)[:20] in last[s.job.status]
     first = page.pick_photo(run, 0)
     assert value(first[s.steps_zip]).endswith("shaky_steps.zip")
 
@@ -128,31 +138,31 @@ def test_when_every_photo_is_bad_nothing_is_kept(page, tmp_path):
         (tmp_path / name).write_bytes(b"no")
     with pytest.warns(UserWarning):
         *_, last = page.deblur(*asked([str(tmp_path / "a.png"), str(tmp_path / "b.png")]))
-    assert last[page.screen.run_state] is None and not files(page)
+    assert last[page.screen.job.state] is None and not files(page)
 
 
 def test_the_next_run_replaces_the_last_but_a_refused_one_does_not(page, shaky):
     s = page.screen
     *_, last = page.deblur(*asked([shaky], iterations=1))
-    first = last[s.run_state]
+    first = last[s.job.state]
     with pytest.warns(UserWarning, match="No photo"):
         *_, refused = page.deblur(*asked([], previous=first))
-    assert first.folder.exists() and s.run_state not in refused
+    assert first.folder.exists() and s.job.state not in refused
     *_, last = page.deblur(*asked([shaky], iterations=1, previous=first))
-    assert not first.folder.exists() and last[s.run_state].folder.exists()
+    assert not first.folder.exists() and last[s.job.state].folder.exists()
 
 
 def test_auto_stops_by_itself_and_reserves_the_most(page, shaky):
     updates = list(page.deblur(*asked([shaky], iterations=1, auto=True)))
     tables = [update[page.screen.table] for update in updates if page.screen.table in update]
     assert tables[0].count("<tr") == 12  # head, input, ten iterations
-    assert 2 <= len(updates[-1][page.screen.run_state].results[0].steps) <= 11
+    assert 2 <= len(updates[-1][page.screen.job.state].results[0].steps) <= 11
 
 
 def test_sixteen_bits_stay_sixteen(page, tmp_path, shaky_photo):
     write_image(Photo(shaky_photo.pixels.astype(np.uint16) * 257), tmp_path / "deep.png")
     *_, last = page.deblur(*asked([str(tmp_path / "deep.png")], iterations=1))
-    restored = read_image(last[page.screen.run_state].results[0].steps[1].full).pixels
+    restored = read_image(last[page.screen.job.state].results[0].steps[1].full).pixels
     assert restored.dtype == np.uint16 and (restored % 257 != 0).any()
 
 
@@ -175,20 +185,3 @@ def test_an_examples_reference_goes_with_it_and_a_visitors_stays(page):
     assert page.change_photos(truth)[s.truth] is None
     assert page.change_photos("/uploads/mine.png")[s.truth] == gr.skip()
     assert page.pick_example(SimpleNamespace(index=0))[s.truth] is None
-
-
-def test_the_picker_offers_every_model_those_that_run_first(page):
-    s = page.screen
-    offered = page.offer_models()
-    names = [name for _, name in offered[s.model]["choices"]]
-    ready = [row["id"] for row in models() if row["ready"]]
-    assert sorted(names[: len(ready)]) == sorted(ready) and sorted(names) == sorted(row["id"] for row in models())
-    assert offered[s.model]["value"] == names[0] == default_model() and "million parameters" in offered[s.about_model]
-    assert all(text.NEEDS_TRAINING in label for label, name in offered[s.model]["choices"] if name not in ready)
-
-
-def test_a_network_of_fixed_steps_offers_no_iterations(page):
-    s = page.screen
-    assert page.pick_model("wiener", False)[s.iterations] == gr.update(interactive=False)
-    assert page.pick_model("mtrnn-lite", False)[s.iterations] == gr.update(interactive=True)
-    assert page.set_auto("mtrnn-lite", True)[s.iterations] == gr.update(interactive=False)

@@ -1,0 +1,150 @@
+"""The files of one run on the image screen: every step as PNG, what the browser shows of it, and the ZIP."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from deblur_demo import settings
+from deblur_demo.media.image import Photo, write_image
+from deblur_demo.ui.runs import Run, on_disk, safe_stem
+
+if TYPE_CHECKING:
+    from deblur_demo.pipeline import StepReport
+
+_THUMBNAIL_MEGAPIXELS = 0.05
+
+
+@dataclass(frozen=True)
+class StepFile:
+    """One step on disk, with its figures.
+
+    Attributes:
+        index: 0 is the input.
+        full: PNG in the input's size and depth.
+        shown: what the slider shows: ``full`` itself, or a smaller PNG of a very large photo.
+        thumbnail: a small PNG for the strip of steps.
+        seconds, change, sharpness, psnr, ssim, mse: as in ``StepReport``.
+    """
+
+    index: int
+    full: Path
+    shown: Path
+    thumbnail: Path
+    seconds: float
+    change: float | None
+    sharpness: float
+    psnr: float | None
+    ssim: float | None
+    mse: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything about one photo of a run.
+
+    Attributes:
+        name: of the uploaded file.
+        steps: as far as they are there.
+        archive: None until the last step is there.
+        notices: what was assumed while reading, what happened on the way, what the PNG cannot hold.
+    """
+
+    name: str
+    steps: tuple[StepFile, ...] = ()
+    archive: Path | None = None
+    notices: tuple[str, ...] = ()
+
+
+class ImageRun(Run):
+    """A run over photos.
+
+    Attributes:
+        results: one a photo, in the order of the photos.
+    """
+
+    def __init__(self, root: Path):
+        super().__init__(root)
+        self.results: list[Result] = []
+
+    def begin(self, name: str) -> None:
+        """Make room for the next photo; ``name`` is the uploaded file's."""
+        self.results.append(Result(name))
+
+    def add(self, report: StepReport) -> StepFile:
+        """Write one step of the current photo."""
+        result = self.results[-1]
+        # Photos of equal names do not collide, and a download keeps a name that says what it is.
+        folder = self.folder / f"{len(self.results):03d}"
+        full = folder / f"{safe_stem(result.name)}_step_{report.index:02d}.png"
+        with on_disk(folder):
+            folder.mkdir(exist_ok=True)
+        self.touch()
+        lost = write_image(report.photo, full)
+        shown = _smaller(report.photo, full, "preview", settings.PREVIEW_MEGAPIXELS.current())
+        thumbnail = _smaller(report.photo, full, "thumbnail", _THUMBNAIL_MEGAPIXELS)
+        step = StepFile(full=full, shown=shown, thumbnail=thumbnail, **figures(report))
+        notices = tuple(dict.fromkeys((*result.notices, *report.photo.notices, *lost)))
+        self.results[-1] = replace(result, steps=(*result.steps, step), notices=notices)
+        return step
+
+    def finish(self) -> None:
+        """Pack all steps of the current photo and their figures into a ZIP beside them."""
+        result = self.results[-1]
+        stem = safe_stem(result.name)
+        archive = result.steps[0].full.with_name(f"{stem}_steps.zip")
+        report = {
+            "photo": result.name,
+            "notices": result.notices,
+            "steps": [figures(step) for step in result.steps],
+        }
+        with on_disk(archive), zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # PNG is compressed already
+            for step in result.steps:
+                file.write(step.full, f"{stem}/step_{step.index:02d}.png")
+            file.writestr(f"{stem}/report.json", json.dumps(report, indent=2))
+        self.results[-1] = replace(result, archive=archive)
+
+    def drop(self) -> None:
+        """Forget the current photo, which failed, and delete its files."""
+        shutil.rmtree(self.folder / f"{len(self.results):03d}", ignore_errors=True)
+        self.results.pop()
+
+
+def figures(step: StepFile | StepReport) -> dict:
+    """The figures of a step as JSON knows them."""
+    names = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
+    values = {name: getattr(step, name) for name in names}
+    # JSON has no infinity: the PSNR of equal pictures becomes null, and their mse is 0.
+    return {name: None if value is not None and math.isinf(value) else value for name, value in values.items()}
+
+
+def shrink(photo: Photo, megapixels: float) -> Photo:
+    """The photo itself, or a smaller one of at most so many megapixels (8 and 16 bit alike)."""
+    height, width = photo.pixels.shape[:2]
+    scale = (megapixels * 1e6 / (height * width)) ** 0.5
+    if scale >= 1:
+        return photo
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))
+
+    def smaller(plane: np.ndarray) -> np.ndarray:
+        return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+
+    alpha = None if photo.alpha is None else smaller(photo.alpha)
+    return replace(photo, pixels=smaller(photo.pixels), alpha=alpha)
+
+
+def _smaller(photo: Photo, full: Path, purpose: str, megapixels: float) -> Path:
+    small = shrink(photo, megapixels)
+    if small is photo:
+        return full
+    path = full.with_name(f"{full.stem}_{purpose}.png")
+    write_image(small, path)
+    return path

@@ -1,0 +1,105 @@
+"""One job at a time on a screen: its buttons, its status line, and how it is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+
+from deblur_demo.ui import text, views
+from deblur_demo.ui.bench import DEVICE_QUEUE
+from deblur_demo.ui.runs import Run, expire
+
+Updates = dict[gr.components.Component, object]
+
+# On a phone the stage is below the settings.
+_SCROLL_TO_STAGE = """() => {
+  const block = window.innerWidth < 768 ? "start" : "nearest";
+  document.querySelector("#%s-status").scrollIntoView({ block });
+  return [];
+}"""
+
+
+@dataclass(frozen=True)
+class JobControls:
+    """Run and Cancel, the status line, and the run whose results are on the stage."""
+
+    screen: str
+    state: gr.State
+    obeyed: gr.State  # whether a run stopped when it was asked to
+    run: gr.Button
+    cancel: gr.Button
+    status: gr.HTML
+
+    def bind(
+        self,
+        work: Callable,
+        inputs: Sequence[gr.components.Component],
+        outputs: Sequence[gr.components.Component],
+        clear: Callable[[], Updates],
+    ) -> None:
+        """Connect the buttons.
+
+        Args:
+            work: a generator of updates. It takes ``inputs`` and the ``Run`` before (or None), tells
+                ``state`` of its own run as soon as there is one, yields often, lets
+                ``Run.while_wanted`` end it, says last what became of it, and calls ``Run.end``.
+            inputs, outputs: components that it reads and writes besides these controls.
+            clear: updates that empty the stage.
+        """
+        hidden = {"api_visibility": "private"}
+        at_once = {**hidden, "show_progress": "hidden", "queue": False}
+        mine = [self.state, self.status, self.run, self.cancel]
+
+        def cancelled(run: Run | None, obeyed: bool) -> Updates:
+            if obeyed:
+                return {self.status: gr.skip()}  # it has had the last word itself
+            updates = self.resting(views.status(text.CANCELLED, "idle"))
+            # Results of the run before stay if this one never got its turn.
+            return updates if run is not None and run.kept else {**updates, self.state: None, **clear()}
+
+        # The library starts listeners one after the other, so this one must come first: waiting can be cancelled, too.
+        scroll = _SCROLL_TO_STAGE % self.screen
+        self.run.click(lambda: gr.update(interactive=True), outputs=self.cancel, js=scroll, **at_once)
+        job = self.run.click(
+            work,
+            [*inputs, self.state],
+            [*mine, *outputs],
+            show_progress="minimal",  # the place in the queue, until it is this visitor's turn
+            show_progress_on=self.status,
+            **hidden,
+            **DEVICE_QUEUE,
+        )
+        # A run that goes on is asked to stop, and comes to its end as it likes. What is left of
+        # it then, a place in the queue, is taken away.
+        self.cancel.click(self.stopping, outputs=[self.status, self.cancel], **at_once)
+        asked = self.cancel.click(lambda run: run is not None and run.stop(), self.state, self.obeyed, **at_once)
+        ended = asked.then(None, cancels=[job], **at_once)
+        ended.then(cancelled, [self.state, self.obeyed], [*mine, *outputs], **at_once)
+
+    def stopping(self) -> Updates:
+        """From the click until the tile at hand is done."""
+        return {self.status: views.status(text.STOPPING, "busy"), self.cancel: gr.update(interactive=False)}
+
+    def working(self, status: str) -> Updates:
+        return {self.status: status, self.run: gr.update(interactive=False), self.cancel: gr.update(interactive=True)}
+
+    def resting(self, status: str) -> Updates:
+        return {self.status: status, self.run: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
+
+
+def place_states(hours: float) -> dict[str, gr.State]:
+    """Where a screen keeps its last run, for as long as the cache keeps its files."""
+    return {"state": gr.State(time_to_live=hours * 3600, delete_callback=expire), "obeyed": gr.State(False)}
+
+
+def place_buttons(screen: str) -> dict[str, gr.components.Component]:
+    with gr.Row():
+        run = gr.Button(text.RUN, variant="primary", scale=3, min_width=120, elem_id=f"{screen}-run")
+        cancel = gr.Button(text.CANCEL, interactive=False, scale=1, min_width=90, elem_id=f"{screen}-cancel")
+    return {"run": run, "cancel": cancel}
+
+
+def place_status(screen: str) -> gr.HTML:
+    return gr.HTML(views.status(text.READY), elem_id=f"{screen}-status", elem_classes="status-line")

@@ -1,0 +1,35 @@
+"""The page: a tab for each screen, and the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from deblur_demo import settings
+from deblur_demo.ui import api, image_layout, text, views
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.image_handlers import ImageHandlers
+
+_SWEEP_SECONDS = 300
+
+
+def build() -> gr.Blocks:
+    """Build the whole page with its API; nothing is loaded and no port is opened.
+
+    Raises:
+        SettingError: an environment variable holds a value that its setting refuses.
+    """
+    hours = settings.CACHE_HOURS.current()
+    bench, cache = Bench(), Path(get_upload_folder())
+    with gr.Blocks(
+        title=text.NAME, analytics_enabled=False, delete_cache=(_SWEEP_SECONDS, round(hours * 3600)), fill_width=True
+    ) as page:
+        gr.HTML(views.header(), elem_id="header", elem_classes="bare")
+        with gr.Tabs(elem_id="screens"), gr.Tab(text.IMAGE_SCREEN, id="image"):
+            ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
+        gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
+        api.add(bench, cache)
+    # The queue is the only way to the device: direct calls that would step past it are closed.
+    return page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)

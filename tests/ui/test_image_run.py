@@ -1,0 +1,87 @@
+"""The files of a run over photos: full depth, nothing lossy, every notice kept."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+
+from deblur_demo.media.image import Photo, read_image
+from deblur_demo.pipeline import StepReport
+from deblur_demo.ui.image_run import ImageRun, figures, shrink
+
+
+def deep_photo(height: int = 30, width: int = 40) -> Photo:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 65536, (height, width, 3), dtype=np.uint16)
+    return Photo(pixels, alpha=random.integers(0, 65536, (height, width), dtype=np.uint16))
+
+
+def report(index: int, photo: Photo) -> StepReport:
+    return StepReport(index, photo, 0.5, 1.25 if index else None, 0.3, 30.0 + index, 0.9, 12.0)
+
+
+def test_steps_keep_depth_and_alpha_and_the_zip_holds_them(tmp_path):
+    photos = [deep_photo(), Photo(deep_photo().pixels // 2, deep_photo().alpha)]
+    run = ImageRun(tmp_path)
+    run.begin("../../my photo.tif")
+    for index, photo in enumerate(photos):
+        step = run.add(report(index, photo))
+        assert step.shown == step.full and step.full.name == f"my_photo_step_{index:02d}.png"
+        assert np.array_equal(read_image(step.full).pixels, photo.pixels)
+        assert np.array_equal(read_image(step.full).alpha, photo.alpha)
+    run.finish()
+    (result,) = run.results
+    with zipfile.ZipFile(result.archive) as archive:
+        assert archive.testzip() is None
+        assert archive.read("my_photo/step_01.png") == result.steps[1].full.read_bytes()
+        packed = json.loads(archive.read("my_photo/report.json"))["steps"]
+    assert [step["psnr"] for step in packed] == [30.0, 31.0] and packed[0]["change"] is None
+
+
+def test_notices_of_reading_and_of_every_step_are_kept_once(tmp_path):
+    run = ImageRun(tmp_path)
+    run.begin("photo.png")
+    photo = replace(deep_photo(), notices=("It is an animation.",))
+    run.add(report(0, photo))
+    run.add(report(1, photo))
+    run.add(report(2, replace(photo, notices=(*photo.notices, "It was computed again in fp32."))))
+    assert run.results[0].notices == ("It is an animation.", "It was computed again in fp32.")
+
+
+def test_equal_pictures_have_no_psnr_in_json():
+    perfect = replace(report(1, deep_photo()), psnr=float("inf"), mse=0.0)
+    assert figures(perfect)["psnr"] is None and figures(perfect)["mse"] == 0
+    json.dumps(figures(perfect), allow_nan=False)
+
+
+def test_only_what_is_shown_of_a_large_photo_is_smaller(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBLUR_PREVIEW_MEGAPIXELS", "0.1")
+    run = ImageRun(tmp_path)
+    run.begin("large.png")
+    step = run.add(report(0, deep_photo(400, 800)))
+    assert read_image(step.full).pixels.shape == (400, 800, 3)
+    shown = read_image(step.shown).pixels
+    assert shown.shape[0] * shown.shape[1] <= 100_000 < 1.02 * shown.shape[0] * shown.shape[1]
+    assert abs(shown.shape[1] - 2 * shown.shape[0]) <= 2 and shown.dtype == np.uint16
+
+
+def test_a_small_photo_is_not_resampled():
+    photo = deep_photo()
+    assert shrink(photo, 0.01) is photo
+    flat = Photo(np.full((100, 200, 3), 77, np.uint8))
+    assert (shrink(flat, 0.005).pixels == 77).all() and shrink(flat, 0.005).pixels.shape == (50, 100, 3)
+
+
+def test_equal_names_do_not_collide(tmp_path):
+    run = ImageRun(tmp_path)
+    paths = []
+    for _ in range(2):
+        run.begin("same.png")
+        paths.append(run.add(report(0, deep_photo())).full)
+        run.finish()
+    assert paths[0] != paths[1] and paths[0].name == paths[1].name
+    run.drop()
+    assert paths[0].exists() and not paths[1].exists() and len(run.results) == 1

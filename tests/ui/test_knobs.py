@@ -1,0 +1,52 @@
+"""The knobs of every screen: what is offered, what is said about a network."""
+
+from __future__ import annotations
+
+import gradio as gr
+import pytest
+
+from deblur_demo import catalogue
+from deblur_demo.pipeline import default_model
+from deblur_demo.ui import knobs, text
+
+
+@pytest.fixture
+def controls(weights) -> knobs.Knobs:
+    with gr.Blocks():
+        return knobs.Knobs(**knobs.place_model("some"), **knobs.place_runtime())
+
+
+def test_the_picker_offers_every_model_those_that_run_first(controls):
+    offered = controls.offer_models()
+    names = [name for _, name in offered[controls.model]["choices"]]
+    rows = catalogue.models()
+    ready = [row["id"] for row in rows if row["ready"]]
+    assert sorted(names[: len(ready)]) == sorted(ready) and sorted(names) == sorted(row["id"] for row in rows)
+    assert offered[controls.model]["value"] == names[0] == default_model()
+    assert "million parameters" in offered[controls.about]
+    assert all(text.NEEDS_TRAINING in label for label, name in offered[controls.model]["choices"] if name not in ready)
+
+
+def test_a_network_of_fixed_steps_offers_no_iterations(controls):
+    assert controls.pick_model("wiener", False)[controls.iterations] == gr.update(interactive=False)
+    assert controls.pick_model("mtrnn-lite", False)[controls.iterations] == gr.update(interactive=True)
+    assert controls.set_auto("mtrnn-lite", True)[controls.iterations] == gr.update(interactive=False)
+
+
+def test_the_line_about_a_network_says_what_it_costs_and_needs(controls):
+    about = controls.pick_model("dmphn", False)[controls.about]
+    assert f"{catalogue.gmacs('dmphn'):.3g} GMACs a step at 256 × 256" in about
+    assert "`python -m deblur_demo fetch dmphn-gopro`" in about
+    assert "`python -m training train" in about and "or `python" in about
+    assert "GMACs" not in controls.pick_model("wiener", False)[controls.about]
+
+
+def test_commands_are_marked_one_by_one():
+    marked = text.commands("needs training: python -m training train A --data FOLDER, or python -m deblur_demo fetch x")
+    assert marked == "needs training: `python -m training train A --data FOLDER`, or `python -m deblur_demo fetch x`"
+
+
+def test_all_that_was_asked_is_handed_on():
+    asked = knobs.asked("mtrnn", 3, False, "fp32", "256", "4")
+    assert asked == {"model": "mtrnn", "iterations": 3, "precision": "fp32", "tile": "256", "ensemble": "4"}
+    assert knobs.asked("mtrnn", 3, True, "auto", "auto", "1")["iterations"] == "auto"
