@@ -1,0 +1,226 @@
+"""A clip on its way into a file: frames at their exact times, sound alongside, continued if asked to.
+
+The file grows under another name beside the target and takes its place when it is complete. All
+frames are stored in the order in which they are shown, so that a player needs no list of edits and
+new frames can follow the old ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from numpy import ndarray
+
+from deblur_demo.errors import DeblurError, OutputError
+from deblur_demo.media import encoders
+from deblur_demo.media.clip_reader import note, read_file
+from deblur_demo.media.clip_types import ClipInfo, Frame
+from deblur_demo.media.container import opened
+from deblur_demo.media.decoded import EXACT
+from deblur_demo.media.paths import partial, printable, shown
+from deblur_demo.media.sound import Sounds
+
+MUXERS = {".mp4": "mp4", ".webm": "webm"}
+KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to
+FINEST = 10_000_000  # ticks a second; a finer time base is rounded to microseconds
+PADDED = "H.264 has even sides only: the last {} is repeated once."
+HD = {
+    "colorspace": Colorspace.ITU709,
+    "color_range": ColorRange.MPEG,
+    "color_trc": ColorTrc.BT709,
+    "color_primaries": ColorPrimaries.BT709,
+}
+
+
+class ClipFile:
+    """A file that frames are written to; the arguments are those of ``ClipWriter``."""
+
+    def __init__(
+        self,
+        source: ClipInfo,
+        target: Path,
+        codec: str,
+        crf: int,
+        start: Fraction,
+        end: Fraction | None,
+        tag: str,
+        resume: bool,
+        size: tuple[int, int],
+    ):
+        self.frames = 0
+        self.notices: list[str] = []
+        self._source, self._target, self._name = source, target, shown(target)
+        self._suffix = target.suffix.lower()
+        self._encoder = encoders.find(codec, self._suffix, self._name)
+        self._size = size
+        self._tick = Fraction(1, source.time_base.denominator if source.time_base.denominator <= FINEST else 1_000_000)
+        self._start, self._end = start, end
+        self._offset: Fraction | None = None if start > 0 else Fraction(0)
+        self._last_duration = 1 / source.rate
+        self._held: av.Packet | None = None  # the newest packet, until it is known how long it is shown
+        self._scaler = VideoReformatter()
+        self._unfinished = partial(target)
+        with self._writing():
+            if target.exists() and not target.is_file():
+                raise OutputError(f"{self._name} is not a file", "a new name or a file to replace", "Choose another")
+            options = {"movflags": "+faststart"} if self._suffix == ".mp4" else {}
+            self._container = av.open(
+                str(self._unfinished), "w", format=MUXERS[self._suffix], container_options=options
+            )
+            self._container.metadata["comment"] = tag
+            self._stream = self._add_stream(crf)
+            self._sounds = Sounds(source.path, self._container, self._suffix)
+            if resume and target.exists():
+                self._take_over(tag)
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame; its time lies behind that of the frame before."""
+        with self._writing():
+            if self._offset is None:
+                self._offset = frame.time
+            picture = av.VideoFrame.from_ndarray(self._fitted(frame.pixels), format="rgb24")
+            picture = self._scaler.reformat(
+                picture,
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+                interpolation=EXACT,
+            )
+            picture.color_trc, picture.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
+            picture.time_base, picture.pts = self._tick, round((frame.time - self._offset) / self._tick)
+            self._mux(self._stream.encode(picture))
+            self._sounds.write(self._offset, frame.time)
+            self._last_duration = frame.duration or 1 / self._source.rate
+            self.frames += 1
+
+    def close(self) -> None:
+        """Bring pictures and sound to their ends and put the file in its place; without frames there is none."""
+        if self._container is None:
+            return
+        if self.frames == 0:
+            self._discard()
+            return
+        with self._writing():
+            self._mux(self._stream.encode(None))
+            base, offset = self._held.time_base, self._offset
+            time = self._held.pts * base
+            if self._end is not None and self._end > offset + time:
+                self._last_duration = min(self._last_duration, self._end - offset - time)
+            self._held.duration = max(1, round(self._last_duration / base))
+            self._container.mux(self._held)
+            self._sounds.write(offset, offset + time + self._held.duration * base, last=True)
+            self._sounds.close()
+            self._container.close()
+            self._container = None
+            os.replace(self._unfinished, self._target)
+
+    def _add_stream(self, crf: int) -> av.VideoStream:
+        width, height = self._size
+        if self._encoder.even:
+            width, height = width + width % 2, height + height % 2
+            odd = ["column"] * (width != self._size[0]) + ["row"] * (height != self._size[1])
+            if odd:
+                note(self.notices, PADDED.format(" and the last ".join(odd)))
+        rate = self._source.rate.limit_denominator(1001)
+        options = self._encoder.options | {"crf": str(round(crf * self._encoder.crf_scale))}
+        stream = self._container.add_stream(self._encoder.name, rate, options, width=width, height=height)
+        context = stream.codec_context
+        context.pix_fmt = "yuv420p"
+        context.sample_aspect_ratio = self._source.pixel_aspect
+        context.gop_size = max(1, round(KEY_FRAME_SECONDS * rate))
+        context.max_b_frames = 0
+        for name, value in HD.items():
+            setattr(context, name, value)
+        context.time_base = stream.time_base = self._tick
+        context.open()
+        return stream
+
+    def _fitted(self, pixels: ndarray) -> ndarray:
+        width, height = self._size
+        if pixels.shape != (height, width, 3):
+            raise ValueError(f"a frame of {pixels.shape} in a clip of {width} x {height}")
+        wanted = self._stream.height - height, self._stream.width - width
+        if any(wanted):
+            pixels = np.pad(pixels, ((0, wanted[0]), (0, wanted[1]), (0, 0)), "edge")
+        return np.ascontiguousarray(pixels)
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        """Hand packets on one late, each with the time until the next as its duration."""
+        for packet in packets:
+            if self._held is not None:
+                ahead = packet.pts * packet.time_base - self._held.pts * self._held.time_base
+                self._held.duration = round(ahead / self._held.time_base)
+                self._container.mux(self._held)
+            self._held = packet
+
+    def _take_over(self, tag: str) -> None:
+        """Copy the frames of the existing file, so that the next one written follows its last."""
+        with opened(self._target) as old:
+            video = old.video
+            header = video.codec_context.extradata or b""
+            same = {
+                "settings": tag_of_container(old.container) == tag,
+                "codec": video.codec.canonical_name == self._stream.codec.canonical_name,
+                "size": (video.width, video.height) == (self._stream.width, self._stream.height),
+                "encoder": all(unit in header for unit in _units(self._stream.codec_context)),
+            }
+            if not all(same.values()):
+                other = ", ".join(what for what, agrees in same.items() if not agrees)
+                raise OutputError(
+                    f"{self._name} cannot be continued: it was made with other {other}",
+                    "a clip that was begun with the same settings",
+                    "Start anew, or under another name",
+                )
+            for packet in old.container.demux(video):
+                if packet.size:
+                    self._last_duration = packet.duration * packet.time_base or self._last_duration
+                    packet.stream = self._stream
+                    self._mux([packet])
+                    self.frames += 1
+        if self.frames and self._offset is None:
+            self._offset = next(read_file(self._source.path, float(self._start), None, [])).time
+
+    def _discard(self) -> None:
+        """Leave nothing behind."""
+        container, self._container = self._container, None
+        with suppress(Exception):  # the trailer of a file that is thrown away
+            self._sounds.close()
+            container.close()
+        with suppress(OSError):
+            self._unfinished.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what an encoder or the disk says into an error of ours, and take the unfinished file away."""
+        try:
+            yield
+        except Exception as error:
+            self._discard()
+            if isinstance(error, DeblurError):
+                raise
+            reason = printable((getattr(error, "strerror", None) or str(error))[:100])
+            raise OutputError(
+                f"{self._name} cannot be written: {reason}",
+                "a folder with space, and a size that the codec holds",
+                "Choose another folder or codec",
+            ) from error
+
+
+def tag_of_container(container: av.container.InputContainer) -> str:
+    """The comment of an open file."""
+    return next((value for key, value in container.metadata.items() if key.lower() == "comment"), "")
+
+
+def _units(context: av.VideoCodecContext) -> list[bytes]:
+    """The parts of an H.264 header that must be the same for frames to share a file; others carry their own."""
+    if context.codec.canonical_name != "h264":
+        return []
+    return [unit for unit in re.split(rb"\0\0\0?\1", context.extradata or b"") if unit]

@@ -1,0 +1,274 @@
+"""Video files in: what is known of them, and their frames one by one, at their exact times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+from av.error import BlockingIOError as NothingYet
+from av.error import EOFError as Finished
+
+from deblur_demo import settings
+from deblur_demo.errors import InputError, LimitError
+from deblur_demo.media import decoded
+from deblur_demo.media.clip_types import ClipInfo, Frame, Sound
+from deblur_demo.media.container import Opened, opened
+from deblur_demo.media.paths import shown
+from deblur_demo.media.sound import COPIED
+
+MAX_RATE = 1000  # frames a second; the fastest clips meant for eyes have 240
+FALLBACK_RATE = Fraction(25)
+PREROLL = 1  # seconds before the start from which is decoded, for key frames that are stored late
+
+DAMAGED = "Some of its frames are damaged and were left out."
+CUT_SHORT = "It is damaged, and ends early."
+TIMES_MENDED = "Some of its frames have no time of their own: it was set to follow the frame before."
+
+
+def probe_file(path: Path, start: float = 0.0, end: float | None = None) -> ClipInfo:
+    """What is known of a video file; see ``clip.probe``."""
+    with opened(path) as clip:
+        name = shown(path)
+        first = next(_intact(clip, []), None)
+        if first is None:
+            raise InputError(f"{name} has no frame that can be decoded", "at least one intact frame", "Export it again")
+        degrees, _ = decoded.orientation(first)
+        width, height = (first.height, first.width) if degrees % 180 else (first.width, first.height)
+        check_frame_size(name, width, height)
+        seconds = _seconds(clip)
+        rate = _rate(clip, seconds, name)
+        frames = clip.video.frames or (None if seconds is None else max(1, round(seconds * rate)))
+        _check_length(name, frames, seconds, rate, start, end)
+        notices = [*clip.notices, *decoded.notices(first)]
+        if clip.video.metadata.get("alpha_mode") == "1":
+            notices.append("Its transparency was left out.")
+        sounds = tuple(
+            Sound(codec, stream.channels, stream.rate, codec in COPIED[".mp4"])
+            for stream in clip.sounds
+            for codec in [stream.codec.canonical_name]
+        )
+        aspect = decoded.pixel_aspect(clip.video.sample_aspect_ratio, degrees)
+        time_base = clip.video.time_base
+        return ClipInfo(path, width, height, frames, seconds, rate, time_base, degrees, aspect, sounds, tuple(notices))
+
+
+def read_file(path: Path, start: float, end: float | None, notices: list[str]) -> Iterator[Frame]:
+    """Frames of a video file; see ``clip.read_frames``."""
+    name = shown(path)
+    first, last = exact(start), None if end is None else exact(end)
+    for preroll in (PREROLL, None):  # None: from the beginning, where seeking came out too late
+        with opened(path) as clip:
+            sought = preroll is not None and _seek(clip, first - preroll)
+            frames = _timed(clip, name, notices)
+            head = next(frames, None)
+            if sought and (head is None or head[0] > first):
+                continue
+            if head is None:
+                raise InputError(
+                    f"{name} has no frame that can be decoded", "at least one intact frame", "Export it again"
+                )
+            yield from _trimmed(chain([head], frames), first, last, name)
+            return
+
+
+def check_frame_size(name: str, width: int, height: int) -> None:
+    """Refuse frames beyond the budget.
+
+    Raises:
+        LimitError: the message says the budget.
+    """
+    limit = min(settings.MAX_CLIP_MEGAPIXELS.current(), settings.MAX_MEGAPIXELS.current())
+    if width * height > limit * 1e6:
+        raise LimitError(
+            f"{name} has frames of {width} x {height} pixels, {width * height / 1e6:.1f} megapixels",
+            f"at most {limit:g} megapixels a frame",
+            "Scale it down first",
+        )
+
+
+def exact(seconds: float) -> Fraction:
+    """The number that was meant: 0.1 is a tenth, not the nearest binary number."""
+    return Fraction(seconds).limit_denominator(1_000_000)
+
+
+def _intact(clip: Opened, notices: list[str]) -> Iterator[av.VideoFrame]:
+    """Decode, leaving out what is damaged; all frames are of one size."""
+    clip.video.thread_type = "AUTO"
+    packets = clip.container.demux(clip.video)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, ValueError):
+            note(notices, CUT_SHORT)
+            packet = None
+        try:
+            # None at the end lets go of the frames that the decoder still holds.
+            frames = clip.video.decode(packet) if packet is None or packet.size else []
+        except (Finished, NothingYet):
+            frames = []
+        except av.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            note(notices, DAMAGED)
+            frames = []
+        for frame in frames:
+            if frame.is_corrupt:
+                note(notices, DAMAGED)
+            else:
+                frame.time_base = clip.video.time_base  # those let go of at the end lack it
+                yield frame
+        if packet is None:
+            return
+
+
+def _progressive(frames: Iterator[av.VideoFrame], notices: list[str]) -> Iterator[av.VideoFrame]:
+    """Deinterlace the interlaced ones: both fields of a frame become one frame at its time."""
+    graph = None
+    for frame in frames:
+        if graph is None and frame.interlaced_frame:
+            note(notices, decoded.INTERLACED)
+            graph = _deinterlacer(frame)
+        if graph is None:
+            yield frame
+            continue
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base
+    )
+    graph.link_nodes(source, graph.add("yadif", "mode=send_frame:deint=interlaced"), graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (NothingYet, Finished):
+            return
+
+
+def _one_size(frames: Iterator[av.VideoFrame], name: str) -> Iterator[av.VideoFrame]:
+    """Refuse a clip at the first frame whose size is not that of those before, or beyond the budget."""
+    size = None
+    for frame in frames:
+        if size is None:
+            size = frame.width, frame.height
+            check_frame_size(name, *size)
+        if (frame.width, frame.height) != size:
+            raise InputError(
+                f"{name} changes its size in mid-stream, from {size[0]} x {size[1]} to {frame.width} x {frame.height}",
+                "frames of one size",
+                "Cut it where the size changes",
+            )
+        yield frame
+
+
+def _timed(clip: Opened, name: str, notices: list[str]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """Frames with their times, which grow from one to the next."""
+    most = settings.MAX_CLIP_FRAMES.current()
+    step = 1 / (clip.video.average_rate or clip.video.guessed_rate or FALLBACK_RATE)
+    before = None
+    for count, frame in enumerate(_progressive(_one_size(_intact(clip, notices), name), notices)):
+        if count >= most:
+            raise LimitError(f"{name} has more than {most} frames", f"at most {most} frames", "Choose a shorter part")
+        time = None if frame.pts is None else frame.pts * frame.time_base - clip.origin
+        if time is None or (before is not None and time <= before):
+            note(notices, TIMES_MENDED)
+            after = step if time is None else clip.video.time_base
+            time = Fraction(0) if before is None else before + after
+        yield time, frame
+        before = time
+
+
+def _trimmed(
+    timed: Iterator[tuple[Fraction, av.VideoFrame]], start: Fraction, end: Fraction | None, name: str
+) -> Iterator[Frame]:
+    """The frames from start on and before end, in RGB."""
+    minutes = settings.MAX_CLIP_MINUTES.current()
+    upright = decoded.Upright()
+    index = 0
+    for time, frame in timed:
+        if end is not None and time >= end:
+            return
+        if time - start > minutes * 60:
+            raise LimitError(f"{name} is longer than it says", f"at most {minutes:g} minutes", "Choose a shorter part")
+        if time >= start:
+            yield Frame(index, time, upright(frame), frame.duration * frame.time_base)
+            index += 1
+
+
+def _seek(clip: Opened, start: Fraction) -> bool:
+    """Go to the last key frame before a time; False where that is the beginning or the format cannot."""
+    if start <= 0:
+        return False
+    try:
+        clip.container.seek(int((start + clip.origin) / clip.video.time_base), stream=clip.video)
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _seconds(clip: Opened) -> float | None:
+    """The declared duration, without what lies before the clip's beginning."""
+    if clip.video.duration is not None:
+        return float(clip.video.duration * clip.video.time_base)
+    if clip.container.duration is not None:
+        return clip.container.duration / av.time_base
+    return None
+
+
+def _rate(clip: Opened, seconds: float | None, name: str) -> Fraction:
+    rate = clip.video.average_rate or clip.video.guessed_rate
+    if not rate and seconds and clip.video.frames:
+        rate = Fraction(clip.video.frames / seconds)
+    if clip.video.frames == 1:  # its rate says nothing
+        return rate if rate and rate <= MAX_RATE else FALLBACK_RATE
+    if not rate or not 0 < rate <= MAX_RATE:
+        raise InputError(
+            f"{name} declares {float(rate or 0):g} frames a second",
+            f"more than 0 and at most {MAX_RATE} frames a second",
+            "Export it again at its true rate",
+        )
+    return rate.limit_denominator(100_000)
+
+
+def _check_length(
+    name: str, frames: int | None, seconds: float | None, rate: Fraction, start: float, end: float | None
+) -> None:
+    """Refuse a clip whose part between start and end is beyond the budgets, as far as it declares its length."""
+    if seconds is None and frames is not None:
+        seconds = frames / rate
+    if seconds is None:
+        return
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"{name} declares a duration of {seconds:g} seconds", "a duration", "Export it again")
+    if end is None and start == 0:
+        wanted, count = seconds, frames
+    else:
+        wanted = max(0.0, (seconds if end is None else min(end, seconds)) - start)
+        count = round(wanted * rate)
+    minutes, most = settings.MAX_CLIP_MINUTES.current(), settings.MAX_CLIP_FRAMES.current()
+    if wanted > minutes * 60:
+        found = f"{name} runs for {wanted / 60:.1f} minutes"
+        raise LimitError(found, f"at most {minutes:g} minutes", "Choose a shorter part")
+    if count is not None and count > most:
+        raise LimitError(f"{name} has {count} frames", f"at most {most} frames", "Choose a shorter part")
+
+
+def note(notices: list[str], sentence: str) -> None:
+    """Say it once."""
+    if sentence not in notices:
+        notices.append(sentence)
