@@ -139,6 +139,45 @@ def test_without_a_first_stage_it_is_one_step_on_the_blurred_frames(window, live
     assert step.image.shape == (1, 3, 32, 48) and step.state == ()
 
 
+@torch.no_grad()
+def test_along_a_clip_its_stages_are_two_networks_with_the_same_weights(pipeline, window):
+    first, second = pipeline.along_clip()
+    assert first is pipeline.first and second.second is pipeline.second
+    assert second.parameter_count + first.parameter_count == pipeline.parameter_count
+    assert not second.training and (first.traits.frames, second.traits.frames) == (1, 3)
+    one, two = pipeline.run(window)
+    results = [next(first.run(window[:, i : i + 1])).image for i in range(3)]
+    assert max(result.max() for result in results) > 1.01, "nothing to clamp"
+    (step,) = second.run(torch.stack(results, 1))
+    assert torch.equal(results[1], one.image)
+    torch.testing.assert_close(step.image, two.image, rtol=0, atol=1e-6)
+    traits, alone = second.traits, registry.build("mlfa", first="", width=4).traits
+    assert traits == alone and traits.steps == 1
+
+
+@torch.no_grad()
+def test_along_a_clip_that_stands_still_it_is_the_two_steps_of_a_photo(pipeline, window):
+    first, second = pipeline.along_clip()
+    still = window[:, 1:2].expand(-1, 3, -1, -1, -1)
+    *_, photo = pipeline.run(still)
+    result = next(first.run(still[:, :1])).image
+    torch.testing.assert_close(next(second.run(torch.stack([result] * 3, 1))).image, photo.image, rtol=0, atol=1e-6)
+
+
+def test_weights_that_are_shared_are_not_filled_anew(pipeline):
+    before = [value.clone() for value in pipeline.parameters()]
+    pipeline.train().along_clip()
+    assert all(torch.equal(a, b) for a, b in zip(before, pipeline.parameters(), strict=True))
+    assert pipeline.along_clip()[1].training and pipeline.training
+
+
+@pytest.mark.parametrize("name", ["mlfa-single", "mt-mlfa-single", "mt-brehm-stage1-s", "kaist-3f-s", "mtrnn-lite"])
+def test_networks_of_one_stage_run_along_a_clip_as_they_are(name):
+    with torch.device("meta"):
+        network = registry.build(name)
+    assert network.along_clip() == (network,)
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
