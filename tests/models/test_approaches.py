@@ -71,14 +71,14 @@ def test_stacked_networks_are_each_their_own(window, liven):
 @pytest.mark.parametrize("name", ["mtrnn-ms", "mtrnn-ms-mt"])
 def test_a_scale_sees_the_result_of_the_coarser_one(name, window, liven):
     network = build(name, liven)
-    images, _ = network.predictions(window, window[:, 0], ())
+    images, _ = network.predictions_of_step(window, window[:, 0], ())
     assert [(scale, tuple(image.shape[-2:])) for image, scale in images] == [(4, (8, 12)), (2, (16, 24)), (1, (32, 48))]
     coarse = F.avg_pool2d(window[:, 0], 4)
     inputs = (coarse,) * (4 if name == "mtrnn-ms-mt" else 2)
     torch.testing.assert_close(images[0][0], coarse + network.net.output(inputs, ())[0])
     other = build(name, liven)
     other.net.output = lambda inputs, state: network.net.output((inputs[0],) * len(inputs), state)
-    blind, _ = other.predictions(window, window[:, 0], ())
+    blind, _ = other.predictions_of_step(window, window[:, 0], ())
     torch.testing.assert_close(blind[0][0], images[0][0])
     assert (blind[2][0] - images[2][0]).abs().max() > 1e-4
 

@@ -8,7 +8,8 @@ import pytest
 
 from deblur_demo.errors import SettingError
 from deblur_demo.models import registry
-from training.config import Curriculum, Recipe, load_recipe
+from training.config import Recipe, load_recipe
+from training.curriculum import Curriculum, Plateau, Schedule
 
 RECIPES = sorted((Path(__file__).parents[2] / "training/recipes").glob("*.toml"))
 
@@ -38,7 +39,7 @@ def test_rates_follow_their_schedule():
     assert cosine.rate_at(0) == pytest.approx(1e-4)
     assert cosine.rate_at(500) == pytest.approx(5e-4)
     assert cosine.rate_at(1000) == 0
-    halving = Recipe(model="mtrnn", updates=92_000, rate=2e-4, schedule="halve", warmup=1)
+    halving = Recipe(model="mtrnn", updates=92_000, rate=2e-4, schedule=Schedule(kind="step"), warmup=1)
     assert [halving.rate_at(update) for update in (0, 45_999, 46_000, 91_999)] == [2e-4, 2e-4, 1e-4, 1e-4]
 
 

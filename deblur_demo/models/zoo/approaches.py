@@ -103,10 +103,14 @@ class MultiScale(Restorer):
         )
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
-        images, state = self.predictions(window, previous, state)
+        images, state = self.predictions_of_step(window, previous, state)
         return Estimate(images[-1][0], state)
 
-    def predictions(
+    def predictions(self, window: Tensor) -> list[tuple[Tensor, int]]:
+        """Those of the first step, see ``predictions_of_step``."""
+        return self.predictions_of_step(window, centre_frame(window), ())[0]
+
+    def predictions_of_step(
         self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]
     ) -> tuple[list[tuple[Tensor, int]], tuple[Tensor, ...]]:
         """The result at every scale of one step, coarse to fine, for a loss at each.
