@@ -1,32 +1,31 @@
-"""Training pictures in memory: photos, high-speed clips and blurred / sharp pairs.
+"""Training pictures: photos, high-speed clips, temporal levels, blurred / sharp pairs and CIFAR-10.
 
-A corpus is a folder, or a ``.zip`` of one (see ``pack``). What a picture is follows from where
-it lies, so any folder of one's own works:
-
-    photos/**/*.jpg                      sharp pictures
-    gopro_240fps/<clip>/000001.jpg ...   consecutive sharp frames at 240 frames/s
-    <set>/<clip>/{blur,sharp}/*.png      pairs of the same file name
+What a picture is follows from where it lies, see ``training/data/layouts.py``, so any folder of
+one's own works, and a ``.zip`` of one (see ``pack.py``). A corpus that fits into half of the
+free memory is decoded at once and stays on the training device. A larger one stays on disk: each batch
+decodes what it needs, in parallel, and the pictures used last are kept.
 """
 
 from __future__ import annotations
 
-import zipfile
+import math
+import os
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
-from deblur_demo.errors import InputError
+from deblur_demo.runtime.device import free_memory
+from training.data.cifar import read_cifar
 from training.data.crops import Cut
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+from training.data.files import Files, Picture, Shelf
+from training.data.recognise import Entry, LayoutError, recognise, trees
 
 # Never trained on: the scenes of GoPro's test set, the end of a training sequence that clips are
 # evaluated on, and the photos of the synthetic validation set.
@@ -46,11 +45,6 @@ HELD_OUT_PHOTOS = (
     "urban100/img_039",
     "urban100/img_092",
 )
-
-TREE = """a folder (or its .zip) with any of
-    photos/**/*.jpg                     sharp pictures
-    gopro_240fps/<clip>/000001.jpg      consecutive 240 fps frames
-    <set>/<clip>/{blur,sharp}/*.png     pairs"""
 
 
 @dataclass
@@ -83,7 +77,7 @@ class Series(Sequence):
 
 @dataclass
 class Corpus:
-    """Pictures to train on, each (3, H, W) uint8 RGB.
+    """Pictures to train on, each (3, H, W) uint8 RGB: tensors on the device, or ``Picture`` on disk.
 
     Attributes:
         device: where batches are made.
@@ -92,71 +86,60 @@ class Corpus:
         levels: (TL1, TL3, TL5, ...) of moments of a clip, numbered in frames of that clip.
         pairs: (blurred, sharp), a series for each clip, so that a long clip need not drown a short one.
         cifar: pictures of CIFAR-10, whose small size suits no other use.
+        readers: threads that decode pictures on disk; None where there are only tensors.
     """
 
     device: torch.device = torch.device("cpu")
-    photos: Sequence[Tensor] = field(default_factory=list)
-    clips: list[Sequence[Tensor]] = field(default_factory=list)
+    photos: Sequence[Tensor | Picture] = field(default_factory=list)
+    clips: list[Sequence[Tensor | Picture]] = field(default_factory=list)
     levels: list[Series] = field(default_factory=list)
     pairs: list[Series] = field(default_factory=list)
     cifar: Sequence[Tensor] = field(default_factory=list)
+    readers: ThreadPoolExecutor | None = None
 
     def cut(self, cuts: list[Cut]) -> list[Tensor]:
         """Squares of pictures, each (3, s, s) uint8 on the corpus' device."""
-        return [cut.pixels() for cut in cuts]
+        squares = self.readers.map(Cut.pixels, cuts) if self.readers else map(Cut.pixels, cuts)
+        return [square.to(self.device) for square in squares]
 
 
-def load_corpus(source: Path, device: torch.device, least_side: int = 0) -> Corpus:
-    """Decode a corpus.
+def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: int | None = None) -> Corpus:
+    """Open a corpus.
 
     Args:
-        source: folder or zip of a folder.
-        device: where the pictures stay.
+        source: folder, zip of a folder, or ``.npz`` of CIFAR-10.
+        device: where batches are made, and where the pictures stay if they are decoded at once.
         least_side: photos with a shorter side are left out.
+        limit: bytes of decoded pictures above which they stay on disk; None: half of the free memory.
 
     Raises:
-        InputError: nothing usable there; the message shows the expected tree.
+        LayoutError: nothing to train on there; the message draws the expected trees.
+        InputError: a file that cannot be decoded.
     """
-    files = {name: read for name, read in _files(source) if not held_out(name)}
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(lambda item: _decode(item[0], item[1]()), files.items())
-        pictures = {name: picture.to(device) for name, picture in zip(files, decoded, strict=True)}
-
-    corpus, clips, pairs, numbers = Corpus(device), defaultdict(list), defaultdict(list), defaultdict(list)
-    for name, picture in pictures.items():
-        path = PurePosixPath(name)
-        if path.parent.name == "sharp":
-            blurred = path.parent.parent / "blur" / path.name
-            if str(blurred) in pictures:
-                pairs[path.parent].append((pictures[str(blurred)], picture))
-                numbers[path.parent].append(int(path.stem) if path.stem.isdigit() else -1)
-            corpus.photos.append(picture)
-        elif "240fps" in name:
-            clips[path.parent].append(picture)
-        elif path.parent.name != "blur":
-            corpus.photos.append(picture)
-    corpus.clips = list(clips.values())
-    for clip, items in pairs.items():
-        moments = numbers[clip]
-        corpus.pairs.append(Series(items, moments if sorted(set(moments)) == moments else None))
-    corpus.photos = [photo for photo in corpus.photos if min(photo.shape[-2:]) >= least_side]
-    if not (corpus.photos or corpus.clips):
-        raise InputError(f"{source} holds no training pictures", TREE, "Point --data at such a folder")
-    return corpus
-
-
-def list_files(source: Path) -> list[str]:
-    """Relative names of all pictures in a corpus, sorted, the held-out ones included."""
-    return [name for name, _ in _files(source)]
-
-
-def read_picture(source: Path, name: str) -> Tensor:
-    """One picture of a corpus by its relative name: (3, H, W) uint8."""
-    return _decode(name, dict(_files(source))[name]())
+    files = Files(source)
+    entries = [entry for entry in recognise(files) if not entry.test and not any(map(held_out, entry.files))]
+    cifar = read_cifar(files, "train")
+    if not entries and cifar is None:
+        raise LayoutError(
+            f"{source} holds no training pictures, {len(files.pictures)} pictures in all",
+            "photos, high-speed clips, pairs or CIFAR-10, as drawn below; test sets are never trained on",
+            "Point --data at such a folder",
+            trees(files.pictures),
+        )
+    picture, readers = _pictures(files, entries, device, limit)
+    return Corpus(
+        device=device,
+        photos=_photos(entries, picture, least_side),
+        clips=_clips(entries, picture),
+        levels=_levels(entries, picture),
+        pairs=_pairs(entries, picture),
+        cifar=[] if cifar is None else list(cifar.to(device)),
+        readers=readers,
+    )
 
 
 def held_out(name: str) -> bool:
-    """Whether a file must never be trained on."""
+    """Whether a file must never be trained on, by its relative name."""
     path = PurePosixPath(name)
     if any(scene in name for scene in HELD_OUT_SCENES):
         return True
@@ -165,24 +148,73 @@ def held_out(name: str) -> bool:
     return str(path.with_suffix("")).endswith(HELD_OUT_PHOTOS)
 
 
-def _files(source: Path) -> Iterator[tuple[str, object]]:
-    """Yield (relative name, function that reads the bytes), sorted by name."""
-    source = Path(source)
-    if source.suffix == ".zip" and source.is_file():
-        archive = zipfile.ZipFile(source)
-        names = sorted(archive.namelist())
-        contents = {name: archive.read(name) for name in names if name.lower().endswith(SUFFIXES)}
-        yield from ((name, lambda data=data: data) for name, data in contents.items())
-        return
-    if not source.is_dir():
-        raise InputError(f"{source} is neither a folder nor a .zip", TREE, "Point --data at such a folder")
-    for path in sorted(source.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
-            yield path.relative_to(source).as_posix(), path.read_bytes
+def _pictures(
+    files: Files, entries: list[Entry], device: torch.device, limit: int | None
+) -> tuple[Callable[[str], Tensor | Picture], ThreadPoolExecutor | None]:
+    """A function from names to pictures, decoded now or later, and the threads for the latter."""
+    names = sorted({name for entry in entries for name in entry.files})
+    folders = defaultdict(list)
+    for name in names:
+        folders[str(PurePosixPath(name).parent)].append(name)
+    # Pictures of one folder are mostly of one size, so a header of each folder gives the sum.
+    needed = sum(3 * math.prod(files.size(group[0])) * len(group) for group in folders.values())
+    if needed <= (free_memory(device) // 2 if limit is None else limit):
+        with ThreadPoolExecutor() as pool:
+            decoded = pool.map(files.decode, names)
+            pictures = {name: picture.to(device) for name, picture in zip(names, decoded, strict=True)}
+        return pictures.__getitem__, None
+    shelf = Shelf(files, free_memory(torch.device("cpu")) // 4 if limit is None else limit)
+    return partial(Picture, shelf), ThreadPoolExecutor(os.cpu_count())
 
 
-def _decode(name: str, data: bytes) -> Tensor:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise InputError(f"{name} cannot be decoded", ", ".join(SUFFIXES), "Remove or replace the file")
-    return torch.from_numpy(image).permute(2, 0, 1)
+def _photos(entries: list[Entry], picture: Callable, least_side: int) -> list[Tensor | Picture]:
+    """Photos and the truths of pairs, by name."""
+    names = {entry.files[-1] for entry in entries if entry.role in ("photos", "pairs")}
+    photos = map(picture, sorted(names, key=lambda name: PurePosixPath(name).parts))
+    return [photo for photo in photos if min(photo.shape[-2:]) >= least_side]
+
+
+def _clips(entries: list[Entry], picture: Callable) -> list[list[Tensor | Picture]]:
+    """Frames of each clip, in pieces where numbers are missing."""
+    clips = []
+    for clip in _by_clip(entries, "frames"):
+        for before, entry in zip([None, *clip], clip, strict=False):
+            if before is None or None in (before.moment, entry.moment) or entry.moment != before.moment + 1:
+                clips.append([])
+            clips[-1].append(picture(entry.files[0]))
+    return clips
+
+
+def _levels(entries: list[Entry], picture: Callable) -> list[Series]:
+    """Moments of each clip of which all levels are there."""
+    series = []
+    for clip in _by_clip(entries, "levels"):
+        known = sorted({entry.level for entry in clip})
+        moments = defaultdict(dict)
+        for entry in clip:
+            moments[entry.moment][entry.level] = entry.files[0]
+        whole = {moment: names for moment, names in moments.items() if len(names) == len(known)}
+        if whole and known == list(range(1, 2 * len(known), 2)):
+            items = [tuple(picture(whole[moment][level]) for level in known) for moment in sorted(whole)]
+            series.append(Series(items, sorted(whole)))
+    return series
+
+
+def _pairs(entries: list[Entry], picture: Callable) -> list[Series]:
+    """A series for each folder of blurred pictures."""
+    series = []
+    for clip in _by_clip(entries, "pairs"):
+        numbers = [entry.moment for entry in clip]
+        ordered = None not in numbers and len(set(numbers)) == len(numbers)
+        series.append(Series([tuple(map(picture, entry.files)) for entry in clip], numbers if ordered else None))
+    return series
+
+
+def _by_clip(entries: Iterable[Entry], role: str) -> list[list[Entry]]:
+    """Entries of one role, clip by clip in the order of their names, each clip in the order of time."""
+    clips = defaultdict(list)
+    for entry in entries:
+        if entry.role == role:
+            clips[entry.clip].append(entry)
+    ordered = sorted(clips.items(), key=lambda item: PurePosixPath(item[0]).parts)
+    return [sorted(clip, key=lambda entry: (entry.moment or 0, entry.files[0])) for _, clip in ordered]

@@ -13,7 +13,7 @@ import cv2
 from tqdm import tqdm
 
 from deblur_demo.errors import OutputError
-from training.data.corpus import list_files, read_picture
+from training.data.files import Files
 
 QUALITIES = (95, 92, 90, 88, 86, 84, 82, 80, 75, 70)
 
@@ -32,15 +32,16 @@ def pack(source: Path, target: Path, megabytes: float) -> int:
     Raises:
         OutputError: even the lowest quality is too large.
     """
-    names = list_files(source)
+    files = Files(source)
+    names = files.pictures
     sample = names[:: max(1, len(names) // 40)]
     for quality in QUALITIES:
         # Sizes of a sample decide where to start, the whole decides whether it fits.
-        estimate = sum(len(_encode(source, name, quality)) for name in sample) * len(names) / len(sample)
+        estimate = sum(len(_encode(files, name, quality)) for name in sample) * len(names) / len(sample)
         if estimate > 1.05 * megabytes * 2**20:
             continue
         with ThreadPoolExecutor() as pool:
-            work = pool.map(lambda name, q=quality: _encode(source, name, q), names)
+            work = pool.map(lambda name, q=quality: _encode(files, name, q), names)
             blobs = list(tqdm(work, total=len(names), desc=f"pack at quality {quality}"))
         if sum(map(len, blobs)) <= megabytes * 2**20:
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -52,7 +53,7 @@ def pack(source: Path, target: Path, megabytes: float) -> int:
     )
 
 
-def _encode(source: Path, name: str, quality: int) -> bytes:
-    image = read_picture(source, name).permute(1, 2, 0).numpy()
+def _encode(files: Files, name: str, quality: int) -> bytes:
+    image = files.decode(name).permute(1, 2, 0).numpy()
     encoded = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
     return encoded.tobytes()

@@ -10,7 +10,8 @@ import torch
 from deblur_demo.errors import InputError
 from deblur_demo.synthesis.camera import CameraSettings, develop
 from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
-from training.data.corpus import HELD_OUT_PHOTOS, TREE, list_files, read_picture
+from training.data.corpus import HELD_OUT_PHOTOS
+from training.data.files import Files
 from training.data.samples import MARGIN
 
 SIDE, SEED = 384, 2020
@@ -32,15 +33,18 @@ def write_validation(source: Path, target: Path) -> int:
     Raises:
         InputError: the corpus has none of the held-out photos.
     """
-    names = [name for name in list_files(source) if str(Path(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)]
+    files = Files(source)
+    names = [name for name in files.pictures if str(Path(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)]
     if len(names) < 2:
         raise InputError(
-            f"{source} has {len(names)} of the held-out photos", TREE, f"Need {', '.join(HELD_OUT_PHOTOS)}"
+            f"{source} has {len(names)} of the held-out photos",
+            "photos/kodak and photos/urban100",
+            f"Need {', '.join(HELD_OUT_PHOTOS)}",
         )
     for side in ("blur", "sharp"):
         (target / side).mkdir(parents=True, exist_ok=True)
     side = SIDE + 2 * MARGIN
-    pictures = [_middle(read_picture(source, name), side) for name in names]
+    pictures = [_middle(files.decode(name), side) for name in names]
     for index, name in enumerate(names):
         generator = torch.Generator().manual_seed(SEED + index)
         light = moving_frames(

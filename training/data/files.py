@@ -1,0 +1,152 @@
+"""The files of a data set, in a folder or in a ``.zip`` of one, and pictures decoded from them."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from deblur_demo.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_EXIF_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5
+
+
+class Files:
+    """Names and contents, alike for folders and zips.
+
+    Attributes:
+        source: the folder, ``.zip`` or single file.
+        names: relative names of all files, in the order of their path's parts; linked folders are followed.
+    """
+
+    def __init__(self, source: Path):
+        """List a data set.
+
+        Raises:
+            InputError: neither a folder nor a file.
+        """
+        self.source = Path(source)
+        self._archive = None
+        if self.source.is_dir():
+            walk = os.walk(self.source, followlinks=True)
+            paths = (Path(folder) / file for folder, _, files in walk for file in files)
+            names = [path.relative_to(self.source).as_posix() for path in paths]
+        elif self.source.suffix.lower() == ".zip" and self.source.is_file():
+            self._archive = zipfile.ZipFile(self.source)
+            names = [name for name in self._archive.namelist() if not name.endswith("/")]
+        elif self.source.is_file():
+            names, self.source = [self.source.name], self.source.parent
+        else:
+            raise InputError(
+                f"{source} is neither a folder nor a file",
+                "a folder of pictures, with photos/ or sharp/ and blur/ say, its .zip, or an .npz",
+                "Correct the path",
+            )
+        self.names = sorted(names, key=lambda name: PurePosixPath(name).parts)
+
+    @property
+    def pictures(self) -> list[str]:
+        """The names that end as pictures do."""
+        return [name for name in self.names if name.lower().endswith(SUFFIXES)]
+
+    def open(self, name: str) -> BinaryIO:
+        """One file, to be read as bytes."""
+        return self._archive.open(name) if self._archive else open(self.source / name, "rb")
+
+    def read(self, name: str) -> bytes:
+        """The content of one file."""
+        with self.open(name) as file:
+            return file.read()
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Height and width of a picture, from its header alone.
+
+        Raises:
+            InputError: not a picture.
+        """
+        try:
+            with self.open(name) as file, Image.open(file) as image:
+                width, height = image.size
+                # Of other formats Pillow would decode the whole picture to look for it.
+                sideways = image.format == "JPEG" and image.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
+        except OSError as error:
+            raise _undecodable(name) from error
+        return (width, height) if sideways else (height, width)
+
+    def decode(self, name: str) -> Tensor:
+        """One picture, upright: (3, H, W) uint8 RGB.
+
+        Raises:
+            InputError: the file cannot be decoded.
+        """
+        image = cv2.imdecode(np.frombuffer(self.read(name), np.uint8), cv2.IMREAD_COLOR_RGB)
+        if image is None:
+            raise _undecodable(name)
+        return torch.from_numpy(image).permute(2, 0, 1)
+
+
+class Shelf:
+    """Decodes pictures when they are asked for and keeps the latest ones, up to a number of bytes."""
+
+    def __init__(self, files: Files, capacity: int):
+        self.files, self.capacity = files, capacity
+        self._kept: OrderedDict[str, Tensor] = OrderedDict()
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._bytes, self._lock = 0, Lock()
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Height and width of a picture, read once from its header."""
+        if name not in self._sizes:
+            self._sizes[name] = self.files.size(name)
+        return self._sizes[name]
+
+    def pixels(self, name: str) -> Tensor:
+        """One picture, (3, H, W) uint8; may be called from several threads."""
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+        picture = self.files.decode(name)
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = picture
+                self._bytes += picture.numel()
+            while self._bytes > self.capacity:
+                self._bytes -= self._kept.popitem(last=False)[1].numel()
+        return picture
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture on a shelf. Its shape is known and it can be sliced, like the tensor that it stands for.
+
+    Attributes:
+        shelf: where it is decoded.
+        name: its file.
+    """
+
+    shelf: Shelf
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(3, H, W)."""
+        return (3, *self.shelf.size(self.name))
+
+    def __getitem__(self, index) -> Tensor:
+        return self.shelf.pixels(self.name)[index]
+
+
+def _undecodable(name: str) -> InputError:
+    return InputError(f"{name} cannot be decoded", ", ".join(SUFFIXES), "Remove or replace the file")
