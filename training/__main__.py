@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from deblur_demo.errors import DeblurError
+from deblur_demo.errors import DeblurError, SettingError
 from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE
 
 PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
+CLIP = "the same, as the frames of one clip in the order of time; also per frame, and with the flicker"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="PSNR and SSIM per iteration, the blurred input as row 0")
     evaluate.add_argument("weights", type=Path, nargs="+", help=".safetensors files with their cards")
-    evaluate.add_argument("--pairs", action="append", required=True, metavar="FOLDER[@SLICE]", help=PAIRS)
+    evaluate.add_argument("--pairs", action="append", default=[], metavar="FOLDER[@SLICE]", help=PAIRS)
+    evaluate.add_argument("--clip", action="append", default=[], metavar="FOLDER[@SLICE]", help=CLIP)
     evaluate.add_argument("--iterations", type=int, help="instead of the network's own number")
     for setting in (DEVICE, PRECISION, TILE, ENSEMBLE):
         setting.add_to(evaluate)
@@ -101,11 +103,18 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from training.promotion import score_all, table
+    from training.clip_scores import frames_table, score_clip
+    from training.promotion import folder_and_slice, open_weights, score_all, table
+    from training.scores import pairs_in
 
+    if not (arguments.pairs or arguments.clip):
+        raise SettingError("there is nothing to evaluate on", "--pairs or --clip, or both", "Name a folder of pairs")
     for weights in arguments.weights:
         for name, scores in score_all(weights, arguments).items():
             print(f"{weights.stem} on {name}\n{table(scores)}")
+        for folder, chosen in map(folder_and_slice, arguments.clip):
+            clip = score_clip(open_weights(weights, arguments), pairs_in(folder, chosen), arguments.iterations)
+            print(f"{weights.stem} along {folder.name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
 
 
 def _promote(arguments: argparse.Namespace) -> None:

@@ -14,19 +14,28 @@ from deblur_demo.runtime.ensemble import SelfEnsemble
 from training.scores import Pair, Scores, read_pairs, score
 
 
-def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
-    """Score one checkpoint on every set of ``options.pairs``, by the folder's name.
+def open_weights(weights: Path, options: argparse.Namespace) -> Deblurrer:
+    """A checkpoint, placed for evaluation.
 
     Args:
         weights: ``.safetensors`` with its card.
-        options: ``pairs`` (see ``named_pairs``), ``device``, ``precision``, ``tile``, and maybe
-            ``iterations`` and ``ensemble``.
+        options: ``device``, ``precision``, ``tile``, and maybe ``ensemble``.
     """
     model, _ = checkpoint.load(weights)
     versions = int(getattr(options, "ensemble", 1))
     if versions > 1:
         model = SelfEnsemble(model, versions)
-    deblurrer = Deblurrer(model, options.device, options.precision, options.tile)
+    return Deblurrer(model, options.device, options.precision, options.tile)
+
+
+def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
+    """Score one checkpoint on every set of ``options.pairs``, by the folder's name.
+
+    Args:
+        weights: ``.safetensors`` with its card.
+        options: as for ``open_weights``, ``pairs`` (see ``named_pairs``), and maybe ``iterations``.
+    """
+    deblurrer = open_weights(weights, options)
     sets = dict(map(named_pairs, options.pairs))
     return {name: score(deblurrer, pairs, getattr(options, "iterations", None)) for name, pairs in sets.items()}
 
@@ -78,9 +87,15 @@ def named_pairs(text: str) -> tuple[str, list[Pair]]:
         SettingError: what follows the @ is not a slice.
         InputError: the folder has no such pairs.
     """
+    folder, chosen = folder_and_slice(text)
+    return folder.name, read_pairs(folder, chosen)
+
+
+def folder_and_slice(text: str) -> tuple[Path, slice]:
+    """What ``"FOLDER"`` or ``"FOLDER@start:stop:step"`` names; a SettingError if that is not a slice."""
     folder, _, part = text.partition("@")
     try:
         chosen = slice(*(int(number) if number else None for number in part.split(":"))) if part else slice(None)
     except (ValueError, TypeError) as error:
-        raise SettingError(f"--pairs ends in @{part}", "FOLDER@start:stop:step", "Write FOLDER@0:5, say") from error
-    return Path(folder).name, read_pairs(Path(folder), chosen)
+        raise SettingError(f"{folder} is cut by @{part}", "FOLDER@start:stop:step", "Write FOLDER@0:5, say") from error
+    return Path(folder), chosen

@@ -1,20 +1,28 @@
-"""PSNR and SSIM per step on folders of pairs, the blurred input as step 0."""
+"""PSNR and SSIM per step on folders of pairs, the blurred input as step 0.
+
+Where the pairs are frames of a clip, a network for clips sees the neighbours of each; a photo is
+to it a clip that stands still.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from deblur_demo import metrics
 from deblur_demo.errors import InputError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
-from deblur_demo.models.contract import Restorer
+from deblur_demo.models.contract import Restorer, centre_frame
 from deblur_demo.runtime.deblurrer import Deblurrer
+from deblur_demo.runtime.footage import Windows
+from deblur_demo.runtime.scenes import is_cut
 
 TREE = """a folder with
     blur/*.png
@@ -51,21 +59,66 @@ class Scores:
 
 
 def read_pairs(folder: Path, limit: slice = slice(None)) -> list[Pair]:
-    """The pairs of a folder, sorted by name.
+    """The pairs of a folder, sorted by name; arguments and errors as for ``pairs_in``."""
+    return list(pairs_in(folder, limit))
+
+
+def pairs_in(folder: Path, limit: slice = slice(None)) -> Iterator[Pair]:
+    """The pairs of a folder, sorted by name, each read when its turn comes.
+
+    Args:
+        folder: see ``TREE``.
+        limit: which of the sorted pairs.
 
     Raises:
         InputError: the folder has not both sides; the message shows the expected tree.
     """
-    names = sorted(path.name for path in (Path(folder) / "blur").glob("*") if path.is_file())
-    pairs = []
-    for name in names[limit]:
+    names = sorted(path.name for path in (Path(folder) / "blur").glob("*") if path.is_file())[limit]
+    if not names:
+        raise InputError(f"{folder} has no pairs", TREE, "Point to such a folder")
+    for name in names:
         sides = [cv2.imread(str(Path(folder) / side / name), cv2.IMREAD_COLOR_RGB) for side in ("blur", "sharp")]
         if any(side is None for side in sides):
             raise InputError(f"{folder} lacks a readable blur/{name} or sharp/{name}", TREE, "Complete the pair")
-        pairs.append(Pair(name, *sides))
-    if not pairs:
-        raise InputError(f"{folder} has no pairs", TREE, "Point to such a folder")
-    return pairs
+        yield Pair(name, *sides)
+
+
+def windows(pairs: Iterable[Pair], count: int) -> Iterator[tuple[Pair, Tensor]]:
+    """Each pair with the window that a network sees of it.
+
+    Args:
+        pairs: sorted by name.
+        count: frames in a window, odd.
+
+    Yields:
+        The pair and (1, count, 3, H, W), blurred. Neighbours are pairs whose names are numbered one
+        after the other and that show the same scene; where there is none, the frame itself is repeated.
+    """
+    grouped: Windows[Pair] = Windows(count)
+
+    def complete() -> Iterator[tuple[Pair, ...]]:
+        before = None
+        for pair in pairs:
+            begins = count > 1 and before is not None and not _follows(before, pair)
+            yield from grouped.push(pair, begins)
+            before = pair
+        yield from grouped.end()
+
+    for neighbours in complete():
+        yield neighbours[count // 2], window([to_tensor(pair.blurred) for pair in neighbours])
+
+
+def _follows(before: Pair, after: Pair) -> bool:
+    """Whether two pairs are neighbouring frames of a clip."""
+    (text, number), (other_text, other_number) = (
+        re.fullmatch(r"(.*?)(\d*)", Path(pair.name).stem).groups() for pair in (before, after)
+    )
+    return (
+        bool(number and other_number)
+        and (text, int(number) + 1) == (other_text, int(other_number))
+        and before.blurred.shape == after.blurred.shape
+        and not is_cut(to_tensor(before.blurred), to_tensor(after.blurred))
+    )
 
 
 def score(deblurrer: Deblurrer, pairs: Sequence[Pair], iterations: int | None = None) -> Scores:
@@ -77,10 +130,9 @@ def score(deblurrer: Deblurrer, pairs: Sequence[Pair], iterations: int | None = 
         iterations: of an iterative network; None: the network's own number.
     """
     rows = []
-    for pair in pairs:
-        frames = [to_tensor(pair.blurred)] * deblurrer.model.traits.frames
+    for pair, frames in windows(pairs, deblurrer.model.traits.frames):
         results, seconds = [pair.blurred], [0.0]
-        for step in deblurrer.steps(window(frames), iterations):
+        for step in deblurrer.steps(frames, iterations):
             results.append(to_pixels(step.image, np.uint8))
             seconds.append(step.seconds)
         psnr = [metrics.psnr(result, pair.sharp) for result in results]
@@ -98,9 +150,9 @@ def quick_psnr(model: Restorer, pairs: Sequence[Pair], steps: int) -> list[float
         steps: number of steps.
     """
     total = torch.zeros(steps + 1, dtype=torch.float64)
-    for pair in pairs:
-        blurred, sharp = (to_tensor(side).to(model.device) for side in (pair.blurred, pair.sharp))
-        images = [blurred] + [estimate.image for estimate in model.run(window([blurred]), steps)]
+    for pair, frames in windows(pairs, model.traits.frames):
+        frames, sharp = frames.to(model.device), to_tensor(pair.sharp).to(model.device)
+        images = [centre_frame(frames)] + [estimate.image for estimate in model.run(frames, steps)]
         for index, image in enumerate(images):
             error = (image.clamp(0, 1) * 255).round() / 255 - sharp
             total[index] += -10 * float(torch.log10(error.square().mean()))
