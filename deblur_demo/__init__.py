@@ -13,12 +13,15 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOMES = {
+    "ClipJob": "clips",
     "DeblurError": "errors",
     "Deblurrer": "runtime.deblurrer",
+    "FrameReport": "clips",
     "Job": "pipeline",
     "Photo": "media.image",
     "StepReport": "pipeline",
     "TileDone": "runtime.deblurrer",
+    "deblur_clip": "clips",
     "deblur_image": "pipeline",
     "open_deblurrer": "pipeline",
     "read_image": "media.image",

@@ -1,4 +1,4 @@
-"""Many photos in, files out: which result goes where, and what the report says of each."""
+"""Many photos and clips in, files out: which result goes where, and what the report says of each."""
 
 from __future__ import annotations
 
@@ -8,25 +8,36 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
+from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip
 from deblur_demo.errors import InputError, OutputError, SettingError
+from deblur_demo.media.clip import is_clip
 from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
 
+STEP_FIGURES = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
+FRAME_FIGURES = (
+    "index", "time", "steps", "seconds", "sharpness_before", "sharpness", "change", "cut", "psnr_before", "psnr",
+    "ssim",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Order:
-    """One photo to deblur.
+    """One photo or clip to deblur.
 
     Attributes:
-        source: the blurred photo.
-        target: file for the last step, in the format of its suffix.
+        source: the blurred photo; or a clip, or a folder of its frames.
+        target: file for the last step, in the format of its suffix; or for the clip; or a folder for frames.
         steps: folder for every step as ``step_00.png`` (the input), ``step_01.png`` ...; None: not kept.
-        truth: the sharp picture, or a folder that holds it under the same stem; None: there is none.
+        truth: the sharp picture, or a folder that holds it under the same stem; of a clip the sharp
+            clip, or its folder of frames; None: there is none.
         originals: all files given, none of which may be written over.
+        moving: whether it is a clip.
     """
 
     source: Path
@@ -34,17 +45,21 @@ class Order:
     steps: Path | None
     truth: Path | None
     originals: tuple[Path, ...]
+    moving: bool = False
 
 
 @dataclass
 class Outcome:
-    """What became of one photo; the JSON report holds it as it is.
+    """What became of one photo or clip; the JSON report holds it as it is.
 
     Attributes:
         input, output: paths; ``output`` is None if there is none.
         error: why it failed, None if it did not.
         notices: what was assumed while reading, what happened on the way, what the output cannot hold.
-        steps: for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse.
+        steps: of a photo, for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse.
+        frames: of a clip, for each frame: index, time, steps, seconds, sharpness_before, sharpness,
+            change, cut, psnr_before, psnr, ssim.
+        flicker: of a clip: of source and result, see ``flicker.Flicker``.
     """
 
     input: str
@@ -52,15 +67,18 @@ class Outcome:
     error: str | None = None
     notices: tuple[str, ...] = ()
     steps: list[dict] = field(default_factory=list)
+    frames: list[dict] = field(default_factory=list)
+    flicker: tuple[float, float] | None = None
 
 
 def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | None = None) -> list[Order]:
     """Say where each result goes.
 
     Args:
-        inputs: blurred photos.
-        out: a file for one photo; or a folder, which gets ``<stem>.png`` each. It is a folder if it
-            is one already, ends with a slash or has no suffix, or if there are several photos.
+        inputs: blurred photos, clips and folders of frames; what a file is follows from its content.
+        out: a file for one input; or a folder, which gets ``<stem>.png`` for a photo, ``<stem>.mp4``
+            for a clip and ``<name>/frame_000000.png`` ... for a folder of frames. It is a folder if it
+            is one already, ends with a slash or has no suffix, or if there are several inputs.
         steps: folder that gets a folder of steps for each photo.
         truth: sharp picture of the one photo, or a folder of them.
 
@@ -75,18 +93,26 @@ def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | 
             "Change --truth",
         )
     names = _names(inputs)
+    moving = [is_clip(path) for path in inputs]
     path = Path(out)
     if path.is_dir() or out.endswith(("/", os.sep)) or not path.suffix:
-        targets = [path / f"{name}.png" for name in names]
+        targets = [path / _file(name, source, clip) for name, source, clip in zip(names, inputs, moving, strict=True)]
     elif len(inputs) == 1:
         targets = [path]
     else:
         raise OutputError(f"{out} is one file for {len(inputs)} photos", "a folder", "Change -o")
     originals = (*inputs, *([truth] if truth else []))
     return [
-        Order(source, target, steps and steps / name, truth, originals)
-        for source, name, target in zip(inputs, names, targets, strict=True)
+        Order(source, target, steps and steps / name, truth, originals, clip)
+        for source, name, target, clip in zip(inputs, names, targets, moving, strict=True)
     ]
+
+
+def _file(name: str, source: Path, clip: bool) -> str:
+    """A result's name in a folder; frames become frames again."""
+    if not clip:
+        return f"{name}.png"
+    return name if source.is_dir() else f"{name}.mp4"
 
 
 def _names(inputs: list[Path]) -> list[str]:
@@ -136,13 +162,40 @@ def carry_out(
     for event in deblur_image(photo, deblurrer, iterations, truth):
         if isinstance(event, StepReport):
             photo = event.photo
-            outcome.steps.append(_figures(event))
+            outcome.steps.append(_plain(event, STEP_FIGURES))
             outcome.notices = photo.notices
             if order.steps is not None:
                 _write(photo, order.steps / f"step_{event.index:02d}.png", order)
         yield event
     outcome.notices = (*photo.notices, *_write(photo, order.target, order))
     outcome.output = str(order.target)
+
+
+def carry_out_clip(
+    order: Order, deblurrer: Deblurrer, iterations: int | str | None, outcome: Outcome, **wishes: object
+) -> Iterator[Begun | TileDone | FrameReport | ClipReport]:
+    """Deblur one clip and write it.
+
+    Args:
+        order: from ``plan``.
+        deblurrer, iterations: as in ``clips.deblur_clip``, whose events are yielded.
+        outcome: filled in as the work goes on.
+        wishes: fields of ``clips.ClipJob`` beside source, target and truth.
+
+    Raises:
+        DeblurError: something is wrong with this clip or its files; the next may fare better.
+    """
+    if order.steps is not None:
+        raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", "Leave out --steps-dir")
+    _check_free(order.target, order)
+    _make_folder(order.target.parent)
+    for event in deblur_clip(ClipJob(order.source, order.target, truth=order.truth, **wishes), deblurrer, iterations):
+        if isinstance(event, FrameReport):
+            outcome.frames.append(_plain(event, FRAME_FIGURES))
+        elif isinstance(event, ClipReport):
+            outcome.notices, outcome.output = event.notices, str(order.target)
+            outcome.flicker = None if event.flicker is None else (event.flicker_before, event.flicker)
+        yield event
 
 
 def _truth_of(order: Order) -> Path | None:
@@ -159,10 +212,10 @@ def _truth_of(order: Order) -> Path | None:
     return same[0]
 
 
-def _figures(report: StepReport) -> dict:
-    names = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
+def _plain(report: StepReport | FrameReport, names: tuple[str, ...]) -> dict:
+    """Figures of a report as JSON knows them: a time is in seconds, and the PSNR of equal pictures becomes null."""
     figures = {name: getattr(report, name) for name in names}
-    # JSON has no infinity: the PSNR of equal pictures becomes null, and their mse is 0.
+    figures = {name: float(value) if isinstance(value, Fraction) else value for name, value in figures.items()}
     return {name: None if value is not None and math.isinf(value) else value for name, value in figures.items()}
 
 

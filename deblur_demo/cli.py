@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ TABLE_WIDTH = 120  # letters in a line of `models`
 
 if TYPE_CHECKING:
     from deblur_demo.batch import Outcome
+    from deblur_demo.clips import Begun, ClipReport, FrameReport
     from deblur_demo.pipeline import StepReport
     from deblur_demo.runtime.deblurrer import TileDone
 
@@ -45,11 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m deblur_demo", description="Make blurred photos sharper, step by step.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    deblur = commands.add_parser("deblur", help="deblur photos")
+    deblur = commands.add_parser("deblur", help="deblur photos and clips")
     deblur.set_defaults(command=_deblur)
-    deblur.add_argument("inputs", nargs="+", metavar="IN", type=Path, help="blurred photos")
     deblur.add_argument(
-        "-o", "--out", required=True, metavar="OUT", help="a file for one photo, or a folder that gets <stem>.png each"
+        "inputs", nargs="+", metavar="IN", type=Path, help="blurred photos, clips, folders of frame_000000.png ..."
+    )
+    deblur.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="a file for one input, or a folder that gets <stem>.png, <stem>.mp4 or <name>/frame_000000.png ... each",
     )
     deblur.add_argument("--model", metavar="ID", help="one that `models` lists (default: what suits this machine)")
     for knob in (
@@ -69,11 +77,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     deblur.add_argument("--untrained", action="store_true", help="try a model that has no weights yet with fresh ones")
     deblur.add_argument(
-        "--truth", type=Path, metavar="SHARP", help="sharp picture to measure against, or a folder of the same stems"
+        "--truth",
+        type=Path,
+        metavar="SHARP",
+        help="sharp picture to measure against, or a folder of the same stems; for a clip, the sharp clip",
     )
     deblur.add_argument("--steps-dir", type=Path, metavar="DIR", help="also write <stem>/step_00.png (the input) ...")
     deblur.add_argument("--json", type=Path, metavar="FILE", help="write a report of every step")
     deblur.add_argument("--keep-metadata", action="store_true", help="keep the place and the maker's note")
+
+    clips = deblur.add_argument_group("clips")
+    clips.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default 0)")
+    clips.add_argument("--end", type=float, metavar="SECONDS", help="where to end (default: at its end)")
+    clips.add_argument("--side-by-side", action="store_true", help="show the source to the left of the result")
+    clips.add_argument("--resume", action="store_true", help="go on where an interrupted run left OUT")
+    for knob in (settings.CODEC, settings.CRF):
+        knob.add_to(clips)
 
     listing = commands.add_parser("models", help="list the models")
     listing.set_defaults(command=_models)
@@ -112,7 +131,7 @@ def _place(raw: str) -> Path | str:
 
 
 def _deblur(options: argparse.Namespace) -> int:
-    from deblur_demo import batch, pipeline
+    from deblur_demo import batch, clips, pipeline
 
     orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth)
     knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "checkpoint", "untrained")
@@ -123,11 +142,18 @@ def _deblur(options: argparse.Namespace) -> int:
     for order in orders:
         outcome = batch.Outcome(str(order.source))
         outcomes.append(outcome)
+        if order.moving:
+            wishes = {
+                name: getattr(options, name) for name in ("start", "end", "codec", "crf", "side_by_side", "resume")
+            }
+            work = batch.carry_out_clip(order, deblurrer, job.iterations, outcome, maker=clips.maker(job), **wishes)
+        else:
+            limits = options.max_megapixels, options.keep_metadata
+            work = batch.carry_out(order, deblurrer, job.iterations, outcome, *limits)
         try:
-            for event in batch.carry_out(
-                order, deblurrer, job.iterations, outcome, options.max_megapixels, options.keep_metadata
-            ):
-                _progress(f"{order.source.name}: {_wording(event)}")
+            with closing(work):  # now and not some day: an interrupted clip is finished properly
+                for event in work:
+                    _progress(f"{order.source.name}: {_wording(event)}")
         except DeblurError as error:
             outcome.error = str(error)
         _progress("")
@@ -140,9 +166,19 @@ def _deblur(options: argparse.Namespace) -> int:
     return int(any(outcome.error for outcome in outcomes))
 
 
-def _wording(event: TileDone | StepReport) -> str:
-    if hasattr(event, "tile"):
-        return f"step {event.index}, tile {event.tile} of {event.tiles}"
+def _wording(event: TileDone | StepReport | Begun | FrameReport | ClipReport) -> str:
+    from deblur_demo.clips import Begun, ClipReport, FrameReport
+    from deblur_demo.runtime.deblurrer import TileDone
+
+    match event:
+        case TileDone():
+            return f"step {event.index}, tile {event.tile} of {event.tiles}"
+        case Begun():
+            return f"{event.frames or 'an unknown number of'} frames"
+        case FrameReport():
+            return f"frame {event.index} at {float(event.time):.2f} s done in {event.seconds:.2f} s"
+        case ClipReport():
+            return f"{event.frames} frames"
     return f"step {event.index} done in {event.seconds:.1f} s"
 
 
@@ -153,13 +189,20 @@ def _progress(line: str) -> None:
 
 
 def _summary(outcome: Outcome) -> str:
-    first, last = outcome.steps[0], outcome.steps[-1]
-    seconds = sum(step["seconds"] for step in outcome.steps)
-    quality = ""
-    if first["psnr"] is not None and last["psnr"] is not None:
-        quality = f", PSNR {first['psnr']:.2f} -> {last['psnr']:.2f} dB"
-    line = f"{outcome.input} -> {outcome.output} ({last['index']} steps, {seconds:.1f} s{quality})"
+    parts = outcome.steps or outcome.frames
+    if outcome.steps:
+        amount, before, after = f"{parts[-1]['index']} steps", parts[0]["psnr"], parts[-1]["psnr"]
+    else:
+        amount, (before, after) = f"{len(parts)} frames", (_mean(parts, name) for name in ("psnr_before", "psnr"))
+    quality = "" if before is None or after is None else f", PSNR {before:.2f} -> {after:.2f} dB"
+    seconds = sum(part["seconds"] for part in parts)
+    line = f"{outcome.input} -> {outcome.output} ({amount}, {seconds:.1f} s{quality})"
     return "\n  ".join((line, *outcome.notices))
+
+
+def _mean(rows: list[dict], name: str) -> float | None:
+    values = [row[name] for row in rows if row[name] is not None]
+    return sum(values) / len(values) if values else None
 
 
 def _models(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -20,8 +20,7 @@ from torch import Tensor
 from deblur_demo import metrics
 from deblur_demo.errors import InputError, SettingError
 from deblur_demo.flicker import Flicker
-from deblur_demo.media.clip import ClipInfo, Frame, probe, read_frames
-from deblur_demo.media.clip_writer import ClipWriter
+from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame, probe, read_frames
 from deblur_demo.media.frames import to_pixels, to_tensor
 from deblur_demo.models import checkpoint
 from deblur_demo.pipeline import Job
@@ -153,7 +152,7 @@ def deblur_clip(
         InputError, LimitError: the source is no clip, or beyond the budgets.
         OutputError: the result cannot be written, or is not one to go on with.
     """
-    info = probe(job.source)
+    info = probe(job.source, job.start, job.end)
     notices = list(info.notices)
     size = (2 * info.width, info.height) if job.side_by_side else None
     with ExitStack() as stack:
@@ -170,10 +169,11 @@ def deblur_clip(
         truths = job.truth and stack.enter_context(closing(ahead(_part(job.truth, job, done - again, []))))
         flicker = Flicker()
 
-        def write(report: FrameReport) -> None:
-            flicker.add(report.blurred, report.restored)
-            pixels = np.hstack((report.blurred, report.restored)) if job.side_by_side else report.restored
-            writer.write(Frame(report.index, report.time, pixels))
+        def write(result: tuple[Frame, ndarray]) -> None:
+            frame, restored = result
+            flicker.add(frame.pixels, restored)
+            shown = np.hstack((frame.pixels, restored)) if job.side_by_side else restored
+            writer.write(replace(frame, pixels=shown))
 
         output = stack.enter_context(closing(Behind(write)))
         waiting: deque[tuple[Frame, Frame | None]] = deque()
@@ -185,7 +185,7 @@ def deblur_clip(
             frame, truth = waiting.popleft()
             if event.index >= again:
                 report = _report(frame, truth, event)
-                output.put(report)
+                output.put((frame, report.restored))
                 yield report
                 notices.extend(notice for step in event.steps for notice in step.notices)
         output.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
+import numpy as np
 import pytest
 import torch
 from skimage import data
@@ -39,3 +42,30 @@ def sharp_photo() -> Photo:
 def shaky_photo(sharp_photo) -> Photo:
     """The same, smeared over 9 pixels."""
     return Photo(cv2.blur(sharp_photo.pixels, (9, 1)))
+
+
+SOUND_RATE = 48_000
+
+
+@pytest.fixture(scope="session")
+def shaky_clip(tmp_path_factory) -> Path:
+    """Six frames of 64 x 48 that drift over the cup of coffee, at a variable rate, with a hum in AAC."""
+    path = tmp_path_factory.mktemp("clip") / "shaky.mp4"
+    picture = cv2.blur(data.coffee(), (9, 1))
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", options={"crf": "12"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = video.time_base = Fraction(1, 1000)
+        sound = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        for index, milliseconds in enumerate((0, 33, 66, 200, 233, 500)):
+            crop = np.ascontiguousarray(picture[150:198, 250 + index : 314 + index])
+            frame = av.VideoFrame.from_ndarray(crop, "rgb24")
+            frame.pts, frame.time_base = milliseconds, Fraction(1, 1000)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        hum = (np.sin(np.arange(SOUND_RATE * 6 // 10) / 20) * 0.3).astype(np.float32)
+        block = av.AudioFrame.from_ndarray(hum[None], "fltp", "mono")
+        block.sample_rate, block.pts, block.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
+        container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+    return path

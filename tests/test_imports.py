@@ -25,9 +25,13 @@ MAY_IMPORT = {
     "runtime": FOUNDATION | {"media", "models"},
     "catalogue": FOUNDATION | {"models"},
     "pipeline": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue"},
-    "batch": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue", "pipeline"},
-    "cli": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline", "batch"},
-    "ui": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline"},
+    "flicker": FOUNDATION,
+    "spectrum": FOUNDATION,
+    "clips": FOUNDATION | {"metrics", "flicker", "media", "models", "runtime", "pipeline"},
+    "batch": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue", "pipeline", "clips"},
+    "cli": FOUNDATION
+    | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline", "clips", "batch"},
+    "ui": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline", "clips"},
     "__main__": {"cli"},
 }
 

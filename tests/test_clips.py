@@ -1,0 +1,173 @@
+"""A clip through the networks: times, sound and order kept, cut short and gone on with, measured against the truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from deblur_demo import metrics
+from deblur_demo.cli import main
+from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip, maker
+from deblur_demo.errors import InputError, OutputError, SettingError
+from deblur_demo.media.clip import read_frames
+from deblur_demo.media.frames import to_pixels, to_tensor, window
+from deblur_demo.media.image import Photo, read_image, write_image
+from deblur_demo.pipeline import Job, open_deblurrer, resolve
+
+CLIP_TIMES = tuple(Fraction(ms, 1000) for ms in (0, 33, 66, 200, 233, 500))  # of the clip of ``shaky_clip``
+
+
+@pytest.fixture(scope="module")
+def job(lively_checkpoint) -> Job:
+    return Job(checkpoint=lively_checkpoint, device="cpu", precision="fp32", iterations=2)
+
+
+@pytest.fixture(scope="module")
+def deblurrer(job):
+    return open_deblurrer(job)
+
+
+@pytest.fixture
+def clip_job(shaky_clip, tmp_path, job) -> ClipJob:
+    return ClipJob(shaky_clip, tmp_path / "out.mp4", maker=maker(resolve(job)))
+
+
+def sound_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """What H.264 keeps at full resolution, (H, W, 1)."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def times(path: Path) -> list:
+    return [frame.time for frame in read_frames(path)]
+
+
+def test_every_frame_is_the_photos_result_at_its_own_time(clip_job, deblurrer):
+    begun, *events = deblur_clip(clip_job, deblurrer, 2)
+    assert isinstance(begun, Begun) and (begun.info.width, begun.info.height, begun.done) == (64, 48, 0)
+    reports = [event for event in events if isinstance(event, FrameReport)]
+    assert [report.time for report in reports] == list(CLIP_TIMES)
+    for report, frame in zip(reports, read_frames(clip_job.source), strict=True):
+        *_, last = deblurrer.steps(window([to_tensor(frame.pixels)]), 2)
+        assert np.array_equal(report.blurred, frame.pixels)
+        assert np.array_equal(report.restored, to_pixels(last.image, np.uint8))
+        assert report.steps == 2 and report.change == metrics.change(report.blurred, report.restored) > 0
+    assert isinstance(events[-1], ClipReport) and events[-1].frames == len(CLIP_TIMES)
+
+    written = list(read_frames(clip_job.target))
+    assert [frame.time for frame in written] == list(CLIP_TIMES)
+    for frame, report in zip(written, reports, strict=True):
+        assert metrics.psnr(luma(frame.pixels), luma(report.restored)) > 33, "H.264 at the default quality"
+    assert sound_packets(clip_job.target) == sound_packets(clip_job.source)
+
+
+def test_closed_early_it_leaves_what_is_done_and_resuming_completes_it(clip_job, deblurrer, tmp_path):
+    events = deblur_clip(clip_job, deblurrer, 2)
+    done = 0
+    while done < 3:
+        done += isinstance(next(events), FrameReport)
+    events.close()
+    assert times(clip_job.target) == list(CLIP_TIMES[:3])
+
+    begun, *events = deblur_clip(replace(clip_job, resume=True), deblurrer, 2)
+    assert begun.done == 3
+    assert [event.index for event in events if isinstance(event, FrameReport)] == [3, 4, 5]
+    assert times(clip_job.target) == list(CLIP_TIMES)
+    assert sound_packets(clip_job.target) == sound_packets(clip_job.source)
+    whole = replace(clip_job, target=tmp_path / "whole.mp4")
+    list(deblur_clip(whole, deblurrer, 2))
+    for ours, theirs in zip(read_frames(clip_job.target), read_frames(whole.target), strict=True):
+        assert metrics.psnr(luma(ours.pixels), luma(theirs.pixels)) > 33
+
+
+def test_going_on_with_another_works_result_is_refused(clip_job, deblurrer):
+    list(deblur_clip(clip_job, deblurrer, 1))
+    with pytest.raises(OutputError, match="continued"):
+        list(deblur_clip(replace(clip_job, resume=True, maker="another network"), deblurrer, 1))
+
+
+def test_a_part_keeps_its_own_times(clip_job, deblurrer):
+    part = replace(clip_job, start=0.05, end=0.21)
+    reports = [event for event in deblur_clip(part, deblurrer, 1) if isinstance(event, FrameReport)]
+    assert [report.time for report in reports] == list(CLIP_TIMES[2:4])
+    assert [report.index for report in reports] == [0, 1]
+
+
+def test_side_by_side_has_the_source_on_the_left(clip_job, deblurrer):
+    list(deblur_clip(replace(clip_job, side_by_side=True), deblurrer, 1))
+    for frame, source in zip(read_frames(clip_job.target), read_frames(clip_job.source), strict=True):
+        assert frame.pixels.shape == (48, 128, 3)
+        assert metrics.psnr(np.ascontiguousarray(frame.pixels[:, :64]), source.pixels) > 30
+
+
+def test_the_truth_gives_figures_for_every_frame(clip_job, deblurrer, tmp_path):
+    for index, frame in enumerate(read_frames(clip_job.source)):
+        write_image(Photo(255 - frame.pixels), _made(tmp_path / "truth") / f"frame_{index:06d}.png")
+    job = replace(clip_job, truth=tmp_path / "truth")
+    for event in deblur_clip(job, deblurrer, 1):
+        if isinstance(event, FrameReport):
+            assert event.psnr_before == metrics.psnr(event.blurred, 255 - event.blurred)
+            assert event.psnr == metrics.psnr(event.restored, 255 - event.blurred) != event.psnr_before
+    (tmp_path / "truth" / "frame_000005.png").unlink()
+    with pytest.raises(InputError, match="ends at frame 5"):
+        list(deblur_clip(job, deblurrer, 1))
+
+
+def test_a_part_that_is_empty_is_refused(shaky_clip, tmp_path):
+    for start, end in ((2, 1), (-1, 5), (1, 1), (float("nan"), None)):
+        with pytest.raises(SettingError, match="--start"):
+            ClipJob(shaky_clip, tmp_path / "out.mp4", start=start, end=end)
+
+
+def test_the_command_line_tells_clips_from_photos(shaky_clip, shaky_photo, lively_checkpoint, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    write_image(shaky_photo, photo)
+    (tmp_path / "notes.mp4").write_text("not a clip")
+    words = ["deblur", photo, shaky_clip, tmp_path / "notes.mp4", "-o", tmp_path / "out", "--json", tmp_path / "r.json"]
+    assert main([*map(str, [*words, "--checkpoint", lively_checkpoint, "--iterations", 1])]) == 1
+    assert read_image(tmp_path / "out" / "photo.png").pixels.shape == shaky_photo.pixels.shape
+    assert times(tmp_path / "out" / "shaky.mp4") == list(CLIP_TIMES)
+    assert capsys.readouterr().err.count("\n") == 1, "one line for the file that failed"
+    first, second, third = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert len(first["steps"]) == 2 and not first["frames"]
+    assert [frame["time"] for frame in second["frames"]] == [float(time) for time in CLIP_TIMES]
+    assert len(second["flicker"]) == 2 and third["error"]
+
+
+def test_a_folder_of_frames_becomes_one(shaky_clip, lively_checkpoint, tmp_path):
+    for index, frame in enumerate(read_frames(shaky_clip)):
+        write_image(Photo(frame.pixels), _made(tmp_path / "frames") / f"frame_{index:06d}.png")
+    words = [
+        "deblur",
+        tmp_path / "frames",
+        "-o",
+        tmp_path / "out",
+        "--checkpoint",
+        lively_checkpoint,
+        "--iterations",
+        1,
+    ]
+    assert main([*map(str, [*words, "--device", "cpu", "--precision", "fp32"])]) == 0
+    names = [path.name for path in sorted((tmp_path / "out" / "frames").glob("*.png"))]
+    assert names == [f"frame_{index:06d}.png" for index in range(6)]
+    deblurrer = open_deblurrer(Job(checkpoint=lively_checkpoint, device="cpu", precision="fp32"))
+    source = read_image(tmp_path / "frames" / "frame_000002.png")
+    *_, last = deblurrer.steps(window([to_tensor(source.pixels)]), 1)
+    result = read_image(tmp_path / "out" / "frames" / "frame_000002.png")
+    assert np.array_equal(result.pixels, to_pixels(last.image, np.uint8)), "frames are lossless"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
