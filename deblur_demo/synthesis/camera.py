@@ -7,7 +7,8 @@ batches on the pictures' device.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deblur_demo.synthesis.exposure import to_display, to_light
+from deblur_demo.synthesis.sensor import RawSettings, raw_noise
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class CameraSettings:
         noise_share: share of samples with sensor noise.
         shot: scale b1 of the Poisson part in linear light, times U(0.5, 1.5).
         read: variance b2 of the Gaussian part in linear light, times U(0.5, 1.5).
+        raw_share: share of the noisy samples whose noise goes through the raw mosaic instead, see ``sensor``.
+        raw: the sensor of these.
         jpeg_share: share of samples that pass through JPEG.
         jpeg_low, jpeg_high: range of its quality.
     """
@@ -32,6 +36,8 @@ class CameraSettings:
     noise_share: float = 0.5
     shot: float = 1e-4
     read: float = 9.15e-4
+    raw_share: float = 0.0
+    raw: RawSettings = field(default_factory=RawSettings)
     jpeg_share: float = 0.2
     jpeg_low: int = 30
     jpeg_high: int = 95
@@ -54,7 +60,7 @@ def develop(image: Tensor, settings: CameraSettings, generator: torch.Generator)
     def some(share: float) -> Tensor:
         return torch.rand(one_each, generator=generator, device=image.device) < share
 
-    noisy = torch.where(some(settings.noise_share), sensor_noise(image, settings, generator), image)
+    noisy = torch.where(some(settings.noise_share), _noisy(image, settings, some, generator), image)
     spread = settings.jpeg_high - settings.jpeg_low
     quality = settings.jpeg_low + spread * torch.rand(len(image), generator=generator, device=image.device)
     squeezed = some(settings.jpeg_share)
@@ -63,6 +69,14 @@ def develop(image: Tensor, settings: CameraSettings, generator: torch.Generator)
         quality = quality.repeat_interleave(len(frames) // len(noisy))
         noisy = torch.where(squeezed, jpeg(frames, quality).view_as(noisy), noisy)
     return (noisy.clamp(0, 1) * 255).round() / 255
+
+
+def _noisy(image: Tensor, settings: CameraSettings, some: Callable[[float], Tensor], generator) -> Tensor:
+    """Every sample with noise, of either kind; the dearer one is computed only if it is asked for."""
+    finished = sensor_noise(image, settings, generator)
+    if not settings.raw_share:
+        return finished
+    return torch.where(some(settings.raw_share), raw_noise(image, settings.raw, generator), finished)
 
 
 def sensor_noise(image: Tensor, settings: CameraSettings, generator: torch.Generator) -> Tensor:

@@ -7,6 +7,7 @@ either from a 240 fps camera or from here, and go through the same ``temporal_le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +28,8 @@ class MotionSettings:
         subframes: instants averaged into one frame, as a shutter does.
         camera: the camera's path over all frames.
         thing: an object's own path, on top of the camera's.
-        thing_share: share of samples with a moving object.
+        thing_share: share of samples with moving objects.
+        things: most objects in a sample, each with its own shape and path, the later in front.
         highlights: brightest light behind a clipped pixel, as a multiple of white.
     """
 
@@ -36,6 +38,7 @@ class MotionSettings:
     camera: PathSettings = field(default_factory=PathSettings)
     thing: PathSettings = field(default_factory=lambda: PathSettings(shift=24.0))
     thing_share: float = 0.4
+    things: int = 1
     highlights: float = 4.0
 
 
@@ -64,9 +67,14 @@ def temporal_level(light: Tensor, n: int) -> Tensor:
 
 
 def moving_frames(
-    background: Tensor, thing: Tensor, crop: int, settings: MotionSettings, generator: torch.Generator
+    background: Tensor,
+    thing: Tensor,
+    crop: int,
+    settings: MotionSettings,
+    generator: torch.Generator,
+    sharp: Sequence[int] | None = None,
 ) -> Tensor:
-    """Move sharp pictures under a camera, with a second picture cut out as a moving object.
+    """Move sharp pictures under a camera, with pieces of a second picture as moving objects.
 
     The middle frame is a single instant without any shift, so TL1 stays as sharp as the source.
 
@@ -77,6 +85,7 @@ def moving_frames(
         crop: side of the result.
         settings: extents of the motion.
         generator: random source on the pictures' device.
+        sharp: frames that are a single instant; None: the middle one.
 
     Returns:
         Frames in linear light, (B, T, 3, crop, crop).
@@ -84,23 +93,28 @@ def moving_frames(
     count, _, side, _ = background.shape
     instants = settings.frames * settings.subframes
     camera = random_paths(count, instants, side, settings.camera, generator)
-    own = random_paths(count, instants, side, settings.thing, generator)
+    own = [random_paths(count, instants, side, settings.thing, generator)]
 
     scene = _uncover_highlights(to_light(background), settings.highlights, generator)
-    mask = _random_masks(count, side, settings.thing_share, generator)  # (B, 1, S, S)
-    cutout = torch.cat((to_light(thing) * mask, mask), dim=1)  # premultiplied, (B, 4, S, S)
+    cutouts = [_cut_out(thing, settings.thing_share, generator)]
+    for more in range(1, settings.things):
+        # Drawn after all that a single object needs; half as likely each, taken from another sample's picture.
+        own.append(random_paths(count, instants, side, settings.thing, generator))
+        cutouts.append(_cut_out(thing.roll(more, 0), settings.thing_share * 0.5**more, generator))
 
+    sharp = [settings.frames // 2] if sharp is None else sharp
     frames = []
     for index in range(settings.frames):
-        if index == settings.frames // 2:
-            moments = [instants // 2]
-        else:
-            moments = range(index * settings.subframes, (index + 1) * settings.subframes)
+        moments = range(index * settings.subframes, (index + 1) * settings.subframes)
+        if index in sharp:
+            moments = [moments[settings.subframes // 2]]
         exposed = 0
         for moment in moments:
             view = _warp(scene, camera[:, moment], crop)
-            layer = _warp(cutout, camera[:, moment] @ own[:, moment], crop)
-            exposed = exposed + view * (1 - layer[:, 3:]) + layer[:, :3]
+            for cutout, path in zip(cutouts, own, strict=True):
+                layer = _warp(cutout, camera[:, moment] @ path[:, moment], crop)
+                view = view * (1 - layer[:, 3:]) + layer[:, :3]
+            exposed = exposed + view
         frames.append(exposed / len(moments))
     return torch.stack(frames, dim=1)
 
@@ -110,6 +124,12 @@ def _uncover_highlights(light: Tensor, most: float, generator: torch.Generator) 
     gain = 1 + (most - 1) * torch.rand(len(light), 1, 1, 1, generator=generator, device=light.device) ** 2
     clipped = ((light.amax(dim=1, keepdim=True) - 0.9) / 0.1).clamp(0, 1)
     return light * (1 + (gain - 1) * clipped)
+
+
+def _cut_out(picture: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Light of a random piece of each picture with its mask, premultiplied: (B, 4, S, S)."""
+    mask = _random_masks(len(picture), picture.shape[-1], share, generator)  # (B, 1, S, S)
+    return torch.cat((to_light(picture) * mask, mask), dim=1)
 
 
 def _random_masks(count: int, side: int, share: float, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,8 @@
 
 A path is one 3x3 homography per instant, in normalised image coordinates ([-1, 1] over width
 and height), the identity at the middle instant, so that the middle of a blur is the sharp image
-itself. Paths are Bezier curves of random order, as in GS-Blur's six-degree-of-freedom paths.
+itself. Paths are Bezier curves of random order, as in GS-Blur's six-degree-of-freedom paths; a share
+of them may have the shifts of a trembling hand instead (Boracchi & Foi 2012, as DeblurGAN draws them).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class PathSettings:
         zoom: standard deviation of the relative change of scale.
         perspective: standard deviation of the two perspective terms.
         order: highest order of the Bezier curve; 1 is a straight, uniform motion.
+        shaky: share of paths whose shifts tremble; ``shift`` is then the diagonal of what they span.
     """
 
     shift: float = 30.0
@@ -33,6 +35,7 @@ class PathSettings:
     zoom: float = 0.008
     perspective: float = 0.004
     order: int = 4
+    shaky: float = 0.0
 
 
 def random_paths(count: int, instants: int, side: int, settings: PathSettings, generator: torch.Generator) -> Tensor:
@@ -67,6 +70,10 @@ def random_paths(count: int, instants: int, side: int, settings: PathSettings, g
     travel = torch.cat((shift, normal(count, 4) * scale), dim=1)  # (B, 6) from start to end
 
     curve = _bezier(travel, instants, settings.order, normal, uniform)  # (B, M, 6)
+    if settings.shaky:
+        tremor = _tremor(count, instants, normal, uniform) * extent[:, None, None]  # (B, M, 2)
+        chosen = (uniform(count) < settings.shaky)[:, None, None]
+        curve = torch.cat((torch.where(chosen, tremor, curve[..., :2]), curve[..., 2:]), dim=2)
     curve = curve - curve[:, instants // 2 : instants // 2 + 1]
     return _homographies(curve)
 
@@ -89,6 +96,38 @@ def _bezier(travel: Tensor, instants: int, highest: int, normal, uniform) -> Ten
     basis = log_binomial.exp() * t[:, None].double() ** k * (1 - t[:, None].double()) ** (n - k).clamp(min=0)
     basis = (basis * (k <= n)).to(travel.dtype)  # (B, M, K)
     return basis @ control
+
+
+def _tremor(count: int, instants: int, normal, uniform) -> Tensor:
+    """Walks of constant speed with inertia, jitter, a pull to the start and sudden turns back: (B, M, 2).
+
+    Each spans a diagonal of 1. The published walk has 2000 steps of 60 px in all; here it has ten an
+    instant, with jitter scaled by the root of the step's length, pull and chance of a turn by the length.
+    """
+    steps = 10 * (instants - 1)
+    coarse = 2000 / steps
+    chosen = uniform(count)
+    levels = torch.tensor([0.01, 0.009, 0.007, 0.005, 0.003], device=chosen.device)
+    anxiety = levels[(chosen * 5).long().clamp(max=4)]  # (B,)
+    pull, jitter, turn = 0.7 * uniform(count), 10 * uniform(count), 0.2 * uniform(count)
+    angle = 2 * math.pi * uniform(count)
+    heading = torch.stack((angle.cos(), angle.sin()), dim=1)  # (B, 2), of length 1
+    noise = normal(steps, count, 2) * (anxiety * jitter * coarse**0.5)[:, None]
+    turned = uniform(steps, count) < turn * anxiety * coarse
+    back = math.pi + uniform(steps, count) - 0.5
+
+    place, walk = torch.zeros_like(heading), []
+    for step in range(steps):
+        cos, sin = back[step].cos(), back[step].sin()
+        x, y = heading.unbind(1)
+        leap = 2 * torch.stack((x * cos - y * sin, x * sin + y * cos), dim=1) * turned[step][:, None]
+        drift = noise[step] - (anxiety * pull * 60 * coarse)[:, None] * place
+        heading = heading + leap + drift
+        heading = heading / heading.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        walk.append(place)
+        place = place + heading / steps
+    walk = torch.stack([*walk, place], dim=1)[:, ::10]  # (B, M, 2)
+    return walk / (walk.amax(dim=1) - walk.amin(dim=1)).norm(dim=1).view(-1, 1, 1)
 
 
 def _homographies(curve: Tensor) -> Tensor:

@@ -1,65 +1,133 @@
-"""The fixed synthetic validation set: held-out photos under drawn motion, as a folder of pairs."""
+"""Fixed validation sets made of held-out pictures, as folders of pairs: the same corpus gives the same files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import torch
+from torch import Tensor
 
 from deblur_demo.errors import InputError
 from deblur_demo.synthesis.camera import CameraSettings, develop
 from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
+from deblur_demo.synthesis.gaussian import GaussianSettings, random_gaussian
+from training.config import Neighbours
+from training.data.cifar import read_cifar
 from training.data.corpus import HELD_OUT_PHOTOS
 from training.data.files import Files
-from training.data.samples import MARGIN
+from training.data.samples import MARGIN, lengthened
 
 SIDE, SEED = 384, 2020
+CLIP_SIDE, CLIP_ROOM, CLIP_FRAMES = 256, 512, 5
+LEVELS = (7, 9, 11, 13)
 
 
-def write_validation(source: Path, target: Path) -> int:
-    """Blur the held-out photos of a corpus and write ``blur/`` and ``sharp/`` PNGs.
+def write_validation(source: Path, target: Path, kind: str = "motion", side: int | None = None) -> int:
+    """Write one of the sets ``KINDS``.
 
-    The same corpus gives the same files: every picture has its own seed, the level goes round
-    through 7, 9, 11 and 13, and every second input has noise.
+    Every picture has its own seed, the level goes round through 7, 9, 11 and 13, and every second
+    input has noise; the Gaussian set has none.
 
     Args:
         source: corpus folder.
         target: folder for the pairs.
+        kind: "motion" (``blur/`` and ``sharp/``), "clips" (``<photo>/blur/00000.png`` ..., consecutive
+            exposures along one path) or "gaussian" (CIFAR-10's test pictures).
+        side: of the motion pictures in pixels; None: 384, and 256 for clips.
 
     Returns:
         The number of pairs.
 
     Raises:
-        InputError: the corpus has none of the held-out photos.
+        InputError: the corpus has none of the held-out pictures.
     """
-    files = Files(source)
-    names = [name for name in files.pictures if str(Path(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)]
-    if len(names) < 2:
-        raise InputError(
-            f"{source} has {len(names)} of the held-out photos",
-            "photos/kodak and photos/urban100",
-            f"Need {', '.join(HELD_OUT_PHOTOS)}",
-        )
-    for side in ("blur", "sharp"):
-        (target / side).mkdir(parents=True, exist_ok=True)
-    side = SIDE + 2 * MARGIN
-    pictures = [_middle(files.decode(name), side) for name in names]
+    return KINDS[kind](Files(source), target, side)
+
+
+def _write_motion(files: Files, target: Path, side: int | None) -> int:
+    side = side or SIDE
+    names, pictures = _held_out(files, side + 2 * MARGIN)
     for index, name in enumerate(names):
         generator = torch.Generator().manual_seed(SEED + index)
         light = moving_frames(
-            pictures[index][None], pictures[index - 1][None], SIDE, MotionSettings(), generator
-        )  # (1, 13, 3, SIDE, SIDE)
-        camera = CameraSettings(noise_share=index % 2, jpeg_share=0.0)
-        blurred = develop(temporal_level(light, (7, 9, 11, 13)[index % 4]), camera, generator)
-        for folder, image in (("blur", blurred), ("sharp", temporal_level(light, 1))):
-            pixels = (image[0] * 255).round().byte().permute(1, 2, 0).numpy()
-            path = target / folder / (name.replace("/", "_").rsplit(".", 1)[0] + ".png")
-            cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+            pictures[index][None], pictures[index - 1][None], side, MotionSettings(), generator
+        )  # (1, 13, 3, side, side)
+        blurred = develop(temporal_level(light, LEVELS[index % 4]), _camera(index), generator)
+        _write_pair(target, name, blurred[0], temporal_level(light, 1)[0])
     return len(names)
 
 
-def _middle(picture: torch.Tensor, side: int) -> torch.Tensor:
+def _write_clips(files: Files, target: Path, side: int | None) -> int:
+    side = side or CLIP_SIDE
+    names, pictures = _held_out(files, min(CLIP_ROOM, side * 2))
+    period, exposure = Neighbours().period, MotionSettings().frames
+    motion = lengthened(MotionSettings(), exposure + (CLIP_FRAMES - 1) * period)
+    middles = [exposure // 2 + number * period for number in range(CLIP_FRAMES)]
+    for index, name in enumerate(names):
+        generator = torch.Generator().manual_seed(SEED + index)
+        light = moving_frames(
+            pictures[index][None], pictures[index - 1][None], side, motion, generator, sharp=middles
+        )  # (1, 65, 3, side, side)
+        exposures = [light[:, middle - exposure // 2 : middle + exposure // 2 + 1] for middle in middles]
+        blurred = torch.stack([temporal_level(frames, LEVELS[index % 4]) for frames in exposures], dim=1)
+        blurred = develop(blurred, _camera(index), generator)[0]  # (5, 3, side, side)
+        for number, frames in enumerate(exposures):
+            _write_pair(target / name, f"{number:05d}", blurred[number], temporal_level(frames, 1)[0])
+    return len(names) * CLIP_FRAMES
+
+
+def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
+    pictures = read_cifar(files, "test")
+    if pictures is None:
+        raise InputError(
+            f"{files.source} has no test pictures of CIFAR-10",
+            "cifar-10-batches-py/test_batch or an .npz with x_test",
+            "Point to such a folder",
+        )
+    generator = torch.Generator().manual_seed(SEED)
+    for start in range(0, len(pictures), 100):
+        sharp = pictures[start : start + 100].float() / 255
+        blurred = random_gaussian(sharp, GaussianSettings(), generator)
+        for number, pair in enumerate(zip(blurred, sharp, strict=True), start):
+            _write_pair(target, f"{number:05d}", *pair)
+    return len(pictures)
+
+
+KINDS: dict[str, Callable[[Files, Path, int | None], int]] = {
+    "motion": _write_motion,
+    "clips": _write_clips,
+    "gaussian": _write_gaussian,
+}
+
+
+def _held_out(files: Files, side: int) -> tuple[list[str], list[Tensor]]:
+    """Names, fit for files, and middle squares, (3, side, side) in [0, 1], of the held-out photos."""
+    names = [name for name in files.pictures if str(Path(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)]
+    if len(names) < 2:
+        raise InputError(
+            f"{files.source} has {len(names)} of the held-out photos",
+            "photos/kodak and photos/urban100",
+            f"Need {', '.join(HELD_OUT_PHOTOS)}",
+        )
+    fit = [name.replace("/", "_").rsplit(".", 1)[0] for name in names]
+    return fit, [_middle(files.decode(name), side) for name in names]
+
+
+def _camera(index: int) -> CameraSettings:
+    return replace(CameraSettings(), noise_share=index % 2, jpeg_share=0.0)
+
+
+def _write_pair(folder: Path, name: str, blurred: Tensor, sharp: Tensor) -> None:
+    for side, image in (("blur", blurred), ("sharp", sharp)):
+        (folder / side).mkdir(parents=True, exist_ok=True)
+        pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
+        cv2.imwrite(str(folder / side / f"{name}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+
+
+def _middle(picture: Tensor, side: int) -> Tensor:
     """The middle square of a photo: (3, side, side) in [0, 1]."""
     height, width = picture.shape[-2:]
     top, left = (height - side) // 2, (width - side) // 2
