@@ -17,14 +17,16 @@ from torch import Tensor
 
 from deblur_demo.errors import InputError, SettingError
 from deblur_demo.media.frames import window
+from deblur_demo.models.contract import Traits
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import free_memory
+from deblur_demo.runtime.footprint import Footprint
 from deblur_demo.runtime.grid import PIXEL, padded
 from deblur_demo.runtime.scenes import cut_between, thumbnail
 from deblur_demo.runtime.stopping import settled_after
 
 MOST_AT_ONCE = 8  # frames in a batch; more keep no GPU busier and make each frame wait longer
-SHARE = 0.5  # of a device's free memory that a batch may take, a quarter of it on the CPU's side
+SHARE = 0.5  # of a device's free memory that a batch may take; of the CPU's, where its results wait, half of that
 
 T = TypeVar("T")
 
@@ -191,7 +193,12 @@ def _fitting(deblurrer: Deblurrer, height: int, width: int) -> int:
         return 1
     pixels = padded(height, traits) * padded(width, traits)
     _, footprint = deblurrer.ready(deblurrer.placement)
-    at_work = pixels * (footprint.working + 2 * footprint.state + PIXEL * (traits.frames + 3))
-    results = pixels * PIXEL * (traits.max_steps + traits.frames)  # on the CPU
-    most = min(SHARE * free_memory(device) / at_work, SHARE / 2 * free_memory(torch.device("cpu")) / results)
-    return max(1, min(MOST_AT_ONCE, int(most)))
+    return at_once(traits, footprint, pixels, free_memory(device), free_memory(torch.device("cpu")))
+
+
+def at_once(traits: Traits, footprint: Footprint, pixels: int, on_device: int, on_cpu: int) -> int:
+    """How many frames of that many pixels fit into the free memory, in bytes, of a device and of the CPU beside it."""
+    images = PIXEL * (traits.frames + 3)  # the window, and three pictures when a step is compared with the last
+    at_work = pixels * (footprint.working + 2 * footprint.state + images)
+    results = pixels * PIXEL * (traits.frames + traits.max_steps)  # all of them wait on the CPU
+    return max(1, min(MOST_AT_ONCE, int(SHARE * min(on_device / at_work, on_cpu / 2 / results))))

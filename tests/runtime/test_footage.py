@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from deblur_demo.models import registry
 from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.ensemble import SelfEnsemble
-from deblur_demo.runtime.footage import FrameDone, Windows, deblur_frames
+from deblur_demo.runtime.footage import MOST_AT_ONCE, FrameDone, Windows, at_once, deblur_frames
+from deblur_demo.runtime.footprint import Footprint
 
 
 def on_cpu(network: Restorer, tile: int = 0) -> Deblurrer:
@@ -267,6 +269,20 @@ def test_no_frames_are_no_frames(recurrent):
 def test_a_frame_of_another_kind_is_refused(recurrent, clip, frame, said):
     with pytest.raises(InputError, match=said):
         list(deblur_frames(on_cpu(recurrent()), [clip[0], frame], 1))
+
+
+def test_a_batch_on_a_gpu_is_as_large_as_memory_allows_within_limits():
+    """A frame of a megapixel: 600 + 2 * 50 + 4 * 12 bytes a pixel at work, 7 * 12 of results on the CPU."""
+    traits, footprint, much = Traits(halo=0, steps=6, max_steps=6), Footprint(600, 50), 10**12
+    fits = partial(at_once, traits, footprint, 10**6)
+    assert [fits(on_device, much) for on_device in (0, 748e6, 2.99e9, 3e9, much)] == [1, 1, 1, 2, MOST_AT_ONCE]
+    assert [fits(much, on_cpu) for on_cpu in (0, 336e6, 671e6, 673e6, 1.01e9)] == [1, 1, 1, 2, 3]
+
+
+def test_on_a_cpu_frames_go_one_by_one(recurrent):
+    tape = Tape()
+    next(event for event in deblur_frames(on_cpu(recurrent()), tape, 1) if isinstance(event, FrameDone))
+    assert tape.taken == 1
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, "many", None])
