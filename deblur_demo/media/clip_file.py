@@ -16,6 +16,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from numpy import ndarray
 
@@ -30,6 +31,7 @@ from deblur_demo.media.sound import Sounds
 
 MUXERS = {".mp4": "mp4", ".webm": "webm"}
 KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to
+FINE = 48_000  # ticks a second that the times of whole tracks have at least
 FINEST = 10_000_000  # ticks a second; a finer time base is rounded to microseconds
 PADDED = "H.264 has even sides only: the last {} is repeated once."
 HD = {
@@ -67,17 +69,24 @@ class ClipFile:
         self._last_duration = 1 / source.rate
         self._held: av.Packet | None = None  # the newest packet, until it is known how long it is shown
         self._scaler = VideoReformatter()
+        self._container: av.container.OutputContainer | None = None
+        self._sounds: Sounds | None = None
         self._unfinished = partial(target)
         with self._writing():
             if target.exists() and not target.is_file():
                 raise OutputError(f"{self._name} is not a file", "a new name or a file to replace", "Choose another")
-            options = {"movflags": "+faststart"} if self._suffix == ".mp4" else {}
+            self._unfinished.touch(exist_ok=False)  # FFmpeg opens it only when the first packet comes
+            options = {}
+            if self._suffix == ".mp4":  # a first frame later than 0 is stored as a number of these ticks
+                ticks = self._tick.denominator * -(-FINE // self._tick.denominator)
+                options = {"movflags": "+faststart", "movie_timescale": str(ticks)}
             self._container = av.open(
                 str(self._unfinished), "w", format=MUXERS[self._suffix], container_options=options
             )
             self._container.metadata["comment"] = tag
             self._stream = self._add_stream(crf)
-            self._sounds = Sounds(source.path, self._container, self._suffix)
+            if source.sounds:
+                self._sounds = Sounds(source.path, self._container, self._suffix)
             if resume and target.exists():
                 self._take_over(tag)
 
@@ -97,7 +106,8 @@ class ClipFile:
             picture.color_trc, picture.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
             picture.time_base, picture.pts = self._tick, round((frame.time - self._offset) / self._tick)
             self._mux(self._stream.encode(picture))
-            self._sounds.write(self._offset, frame.time)
+            if self._sounds:
+                self._sounds.write(self._offset, frame.time)
             self._last_duration = frame.duration or 1 / self._source.rate
             self.frames += 1
 
@@ -110,14 +120,14 @@ class ClipFile:
             return
         with self._writing():
             self._mux(self._stream.encode(None))
-            base, offset = self._held.time_base, self._offset
-            time = self._held.pts * base
-            if self._end is not None and self._end > offset + time:
-                self._last_duration = min(self._last_duration, self._end - offset - time)
-            self._held.duration = max(1, round(self._last_duration / base))
+            last = self._offset + self._held.pts * self._held.time_base
+            if self._end is not None and self._end > last:
+                self._last_duration = min(self._last_duration, self._end - last)
+            self._held.duration = max(1, round(self._last_duration / self._held.time_base))
             self._container.mux(self._held)
-            self._sounds.write(offset, offset + time + self._held.duration * base, last=True)
-            self._sounds.close()
+            if self._sounds:
+                self._sounds.write(self._offset, last + self._last_duration, last=True)
+                self._sounds.close()
             self._container.close()
             self._container = None
             os.replace(self._unfinished, self._target)
@@ -163,12 +173,23 @@ class ClipFile:
 
     def _take_over(self, tag: str) -> None:
         """Copy the frames of the existing file, so that the next one written follows its last."""
+        for packet in self._old_packets(tag):
+            self._last_duration = packet.duration * packet.time_base or self._last_duration
+            packet.stream = self._stream
+            self._mux([packet])
+            self.frames += 1
+        if self.frames and self._offset is None:
+            self._offset = next(read_file(self._source.path, float(self._start), None, [])).time
+
+    def _old_packets(self, tag: str) -> Iterator[av.Packet]:
+        """The pictures of the existing file, if it was made as this one is."""
         with opened(self._target) as old:
             video = old.video
             header = video.codec_context.extradata or b""
+            codec = video.codec.canonical_name
             same = {
                 "settings": tag_of_container(old.container) == tag,
-                "codec": video.codec.canonical_name == self._stream.codec.canonical_name,
+                "codec": codec == self._stream.codec.canonical_name,
                 "size": (video.width, video.height) == (self._stream.width, self._stream.height),
                 "encoder": all(unit in header for unit in _units(self._stream.codec_context)),
             }
@@ -179,21 +200,21 @@ class ClipFile:
                     "a clip that was begun with the same settings",
                     "Start anew, or under another name",
                 )
+            # An .mp4 stores H.264 otherwise than the encoder puts it out, and a track takes one of both.
+            plain = BitStreamFilterContext("h264_mp4toannexb" if codec == "h264" else "null", video)
             for packet in old.container.demux(video):
-                if packet.size:
-                    self._last_duration = packet.duration * packet.time_base or self._last_duration
-                    packet.stream = self._stream
-                    self._mux([packet])
-                    self.frames += 1
-        if self.frames and self._offset is None:
-            self._offset = next(read_file(self._source.path, float(self._start), None, [])).time
+                for part in plain.filter(packet) if packet.size else []:
+                    part.time_base = video.time_base
+                    yield part
 
     def _discard(self) -> None:
         """Leave nothing behind."""
         container, self._container = self._container, None
-        with suppress(Exception):  # the trailer of a file that is thrown away
+        if self._sounds:
             self._sounds.close()
-            container.close()
+        if container:
+            with suppress(Exception):  # the end of a file that is thrown away
+                container.close()
         with suppress(OSError):
             self._unfinished.unlink(missing_ok=True)
 
@@ -223,4 +244,4 @@ def _units(context: av.VideoCodecContext) -> list[bytes]:
     """The parts of an H.264 header that must be the same for frames to share a file; others carry their own."""
     if context.codec.canonical_name != "h264":
         return []
-    return [unit for unit in re.split(rb"\0\0\0?\1", context.extradata or b"") if unit]
+    return [unit for unit in re.split(rb"\x00\x00\x00?\x01", context.extradata or b"") if unit]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import av
@@ -71,7 +71,7 @@ def read_file(path: Path, start: float, end: float | None, notices: list[str]) -
                 raise InputError(
                     f"{name} has no frame that can be decoded", "at least one intact frame", "Export it again"
                 )
-            yield from _trimmed(chain([head], frames), first, last, name)
+            yield from _trimmed(chain([head], frames), first, last, _ending(clip), name)
             return
 
 
@@ -194,19 +194,20 @@ def _timed(clip: Opened, name: str, notices: list[str]) -> Iterator[tuple[Fracti
 
 
 def _trimmed(
-    timed: Iterator[tuple[Fraction, av.VideoFrame]], start: Fraction, end: Fraction | None, name: str
+    timed: Iterator[tuple[Fraction, av.VideoFrame]], start: Fraction, end: Fraction | None, ending: Fraction, name: str
 ) -> Iterator[Frame]:
-    """The frames from start on and before end, in RGB."""
+    """The frames from start on and before end, in RGB; the last of the clip is shown until its ending."""
     minutes = settings.MAX_CLIP_MINUTES.current()
     upright = decoded.Upright()
     index = 0
-    for time, frame in timed:
+    for (time, frame), after in pairwise(chain(timed, [None])):
         if end is not None and time >= end:
             return
         if time - start > minutes * 60:
             raise LimitError(f"{name} is longer than it says", f"at most {minutes:g} minutes", "Choose a shorter part")
         if time >= start:
-            yield Frame(index, time, upright(frame), frame.duration * frame.time_base)
+            duration = after[0] - time if after else max(Fraction(0), ending - time)
+            yield Frame(index, time, upright(frame), duration or frame.duration * frame.time_base)
             index += 1
 
 
@@ -219,6 +220,13 @@ def _seek(clip: Opened, start: Fraction) -> bool:
     except av.FFmpegError:
         return False
     return True
+
+
+def _ending(clip: Opened) -> Fraction:
+    """When the stream of pictures says that it ends; 0 where it does not."""
+    if clip.video.duration is None or clip.video.start_time is None:
+        return Fraction(0)
+    return (clip.video.start_time + clip.video.duration) * clip.video.time_base - clip.origin
 
 
 def _seconds(clip: Opened) -> float | None:

@@ -7,6 +7,7 @@ which one to expect and that it may open local files only.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ MAX_PIXELS = 1 << 28  # where a decoder stops by itself; the budgets of the sett
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # that a MOV may begin with
 PICTURES = (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis")  # brands of stills
 TS_PACKET, M2TS_PACKET, SYNC = 188, 192, 0x47
+AVI_SCALE = 20  # where AVISTREAMHEADER has dwScale and dwRate, counted from its fccType
 COVER_CODECS = ("mjpeg", "png", "bmp", "gif", "webp")
 
 
@@ -99,6 +101,8 @@ def opened(path: Path) -> Iterator[Opened]:
         kind = recognise(head)
         if kind is None:
             raise InputError(f"{name} holds {describe(head)}", ACCEPTED, "Convert it to one of these")
+        if kind == "avi" and _avi_rate(head) == 0:  # FFmpeg would take it for 25
+            raise InputError(f"{name} declares 0 frames a second", "more than 0", "Export it again at its true rate")
         options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
         # With the protocol before it, no name can be taken for an address.
         with av.open(f"file:{path}", "r", format=kind, options=options, metadata_errors="replace") as container:
@@ -121,6 +125,15 @@ def reading(name: str) -> Iterator[None]:
             f"an intact and complete {ACCEPTED}",
             "Copy or export it again",
         ) from error
+
+
+def _avi_rate(head: bytes) -> float | None:
+    """Frames a second as an AVI's header of the stream of pictures says, None where it is not found."""
+    at = head.find(b"vids") + AVI_SCALE
+    if at < AVI_SCALE or len(head) < at + 8:
+        return None
+    scale, rate = struct.unpack_from("<II", head, at)
+    return rate / scale if scale else 0
 
 
 def _choose(container: InputContainer, name: str) -> Opened:

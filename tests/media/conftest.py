@@ -7,11 +7,15 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 import tifffile
+from av.stream import Disposition
 from numpy import ndarray
 from PIL import Image
 
@@ -126,4 +130,144 @@ def kit(display_p3, linear_grey) -> SimpleNamespace:
         zip=zip_bytes,
         p3=display_p3,
         linear_grey=linear_grey,
+    )
+
+
+VFR = (0, 33, 66, 200, 233, 500)  # milliseconds
+
+
+def picture(index: int, width: int, height: int) -> ndarray:
+    """(H,W,3) uint8: quarters in red, green, blue and a grey that grows with the index."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    top, left = slice(None, height // 2), slice(None, width // 2)
+    bottom, right = slice(height // 2, None), slice(width // 2, None)
+    pixels[top, left], pixels[top, right], pixels[bottom, left] = (200, 30, 30), (30, 180, 30), (30, 30, 200)
+    pixels[bottom, right] = 40 + 15 * (index % 13)
+    return pixels
+
+
+def tone(rate: int, seconds: float, silence: float = 0.0) -> ndarray:
+    """(1,n) int16: a tone of 440 Hz, after some seconds of silence."""
+    time = np.arange(round(rate * seconds)) / rate
+    wave = np.sin(2 * np.pi * 440 * time) * (time >= silence)
+    return (wave * 12000).astype(np.int16)[None]
+
+
+def flat(colour: tuple[int, int, int]):
+    """What draws every frame in one colour."""
+    return lambda index, width, height: np.full((height, width, 3), colour, np.uint8)
+
+
+def make_clip(
+    path: Path,
+    times: tuple[int, ...] = VFR,
+    clock: int = 1000,
+    last: int = 40,
+    size: tuple[int, int] = (64, 48),
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    draw=picture,
+    sound: str | None = None,
+    samples: ndarray | None = None,
+    turn: tuple[int, bool] = (0, False),
+    cover: bool = False,
+    format: str | None = None,
+    options: dict[str, str] | None = None,
+    **tags,
+) -> Path:
+    """A clip as other programs make them.
+
+    Args:
+        times: of the frames, in ticks of the clock; ``last`` is the duration of the last.
+        draw: (index, width, height) -> pixels, or a frame that is encoded as it is.
+        sound: codec of a mono track at 48 kHz, a tone as long as the pictures unless samples are given.
+        turn: degrees counterclockwise for the player to turn by, and whether to mirror left to right then.
+        options: of the encoder.
+        tags: of the codec context, such as ``sample_aspect_ratio``.
+    """
+    width, height = size
+    with av.open(str(path), "w", format=format) as container:
+        stream = container.add_stream(codec, 30, {"bf": "0", "g": "12"} | (options or {}), width=width, height=height)
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.time_base = stream.time_base = Fraction(1, clock)
+        for name, value in tags.items():
+            setattr(stream.codec_context, name, value)
+        if turn != (0, False):
+            stream.set_display_rotation(turn[0], hflip=turn[1])
+        packets = []
+        if sound:
+            track = container.add_stream(sound, rate=48000, layout="mono")
+        if cover:
+            still = container.add_stream("mjpeg", width=128, height=128)
+            still.pix_fmt, still.disposition = "yuvj420p", Disposition.attached_pic
+            packets += still.encode(av.VideoFrame.from_ndarray(picture(0, 128, 128)).reformat(format="yuvj420p"))
+        for index, time in enumerate(times):
+            frame = draw(index, width, height)
+            if not isinstance(frame, av.VideoFrame):
+                frame = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=pix_fmt)
+            frame.pts, frame.time_base = time, Fraction(1, clock)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        packets[-1].duration = round(last / clock / packets[-1].time_base)
+        if sound:
+            samples = tone(48000, (times[-1] + last) / clock) if samples is None else samples
+            heard = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+            heard.rate, heard.pts, heard.time_base = 48000, 0, Fraction(1, 48000)
+            packets += [*track.encode(heard), *track.encode(None)]
+        for packet in packets:
+            container.mux(packet)
+    return path
+
+
+def make_sound(path: Path, cover: bool = False) -> Path:
+    """Half a second of sound without a clip, with a cover picture or not."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("aac", rate=48000, layout="mono")
+        heard = av.AudioFrame.from_ndarray(tone(48000, 0.5), "s16", "mono")
+        heard.rate, heard.pts, heard.time_base = 48000, 0, Fraction(1, 48000)
+        packets = [*track.encode(heard), *track.encode(None)]
+        if cover:
+            still = container.add_stream("mjpeg", width=128, height=128)
+            still.pix_fmt, still.disposition = "yuvj420p", Disposition.attached_pic
+            packets += still.encode(av.VideoFrame.from_ndarray(picture(0, 128, 128)).reformat(format="yuvj420p"))
+        for packet in packets:
+            container.mux(packet)
+    return path
+
+
+def stored_packets(path: Path, kind: str) -> list[tuple[Fraction, bytes]]:
+    """Time in seconds and bytes of every packet of the first stream of a kind."""
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[0]
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
+
+
+def heard_samples(path: Path) -> ndarray:
+    """(n,) float in [-1, 1]: the first sound track as a player hears it, from the clip's beginning on."""
+    with av.open(str(path)) as container:
+        rate = container.streams.audio[0].rate
+        heard = np.zeros(rate * 20)
+        resampler = av.AudioResampler("fltp", "mono", rate)
+        end = 0
+        for frame in container.decode(audio=0):
+            for part in resampler.resample(frame):
+                at = round(part.pts * part.time_base * rate)
+                part = part.to_ndarray()[0][max(0, -at) :]
+                end = max(at, 0) + len(part)
+                heard[max(at, 0) : end] = part
+        return heard[:end]
+
+
+@pytest.fixture(scope="session")
+def clips() -> SimpleNamespace:
+    """Everything that makes and inspects clips."""
+    return SimpleNamespace(
+        make=make_clip,
+        make_sound=make_sound,
+        picture=picture,
+        flat=flat,
+        tone=tone,
+        packets=stored_packets,
+        heard=heard_samples,
+        vfr=VFR,
     )

@@ -1,0 +1,262 @@
+"""Clips in: times, sizes, turns, colours and notices of files that this module makes itself."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
+from PIL import Image
+
+from deblur_demo.media.clip import is_clip, probe, read_frames
+
+
+def times(path: Path, *part: float) -> list[Fraction]:
+    return [frame.time for frame in read_frames(path, *part)]
+
+
+def mean_difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx-vp9")]
+)
+def test_times_of_a_variable_frame_rate_are_exact(home, clips, name, codec):
+    path = clips.make(home / name, codec=codec)
+    frames = list(read_frames(path))
+    assert [frame.time for frame in frames] == [Fraction(time, 1000) for time in clips.vfr]
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4, 5]
+    info = probe(path)
+    assert (info.width, info.height, info.rotation, info.pixel_aspect) == (64, 48, 0, 1)
+    assert all(time % info.time_base == 0 for time in (frame.time for frame in frames))
+    assert info.sounds == () and info.notices == ()
+    for frame in frames:
+        assert mean_difference(frame.pixels, clips.picture(frame.index, 64, 48)) < 6
+    if name == "a.mp4":
+        assert info.frames == 6
+        assert info.seconds == pytest.approx(0.54)
+        assert [frame.duration for frame in frames] == [Fraction(t, 1000) for t in (33, 33, 134, 33, 267, 40)]
+
+
+def test_times_of_broadcast_rates_are_exact(home, clips):
+    path = clips.make(home / "a.mp4", tuple(range(0, 9 * 1001, 1001)), clock=30000, last=1001)
+    assert times(path) == [Fraction(1001 * index, 30000) for index in range(9)]
+    assert probe(path).rate == Fraction(30000, 1001)
+
+
+def test_a_transport_stream_counts_from_its_beginning(home, clips):
+    """Such streams begin at any time."""
+    path = clips.make(home / "a.ts", tuple(time + 1400 for time in clips.vfr), format="mpegts")
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].start_time == 126000
+    assert times(path) == [Fraction(time, 1000) for time in clips.vfr]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
+def test_turned_once(home, clips, degrees, mirrored):
+    """The file asks the player to turn counterclockwise, then to mirror."""
+    path = clips.make(home / "a.mp4", turn=(degrees, mirrored), sample_aspect_ratio=Fraction(4, 3))
+    expected = np.rot90(clips.picture(0, 64, 48), degrees // 90)
+    expected = expected[:, ::-1] if mirrored else expected
+    frame = next(read_frames(path))
+    assert frame.pixels.shape == expected.shape
+    assert mean_difference(frame.pixels, expected) < 6
+    info = probe(path)
+    assert (info.height, info.width) == expected.shape[:2]
+    assert info.rotation == (degrees if mirrored else -degrees) % 360
+    assert info.pixel_aspect == (Fraction(3, 4) if degrees % 180 else Fraction(4, 3))
+
+
+def test_odd_sides(home, clips):
+    path = clips.make(home / "a.webm", codec="libvpx-vp9", size=(63, 47))
+    assert next(read_frames(path)).pixels.shape == (47, 63, 3)
+    assert (probe(path).width, probe(path).height) == (63, 47)
+
+
+def test_one_frame(home, clips):
+    path = clips.make(home / "a.mp4", times=(0,))
+    assert times(path) == [0]
+    assert probe(path).frames == 1
+
+
+@pytest.mark.parametrize("size", [(64, 48), (1280, 64)])
+def test_files_that_do_not_name_their_colours(home, clips, size):
+    """Small pictures are in BT.601 then, large ones in BT.709, as in players."""
+    matrix = Colorspace.ITU601 if size == (64, 48) else Colorspace.ITU709
+
+    def untagged(index: int, width: int, height: int) -> av.VideoFrame:
+        frame = av.VideoFrame.from_ndarray(clips.flat((30, 160, 60))(index, width, height), format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=1)
+        frame.colorspace = 2
+        return frame
+
+    path = clips.make(home / "a.mp4", times=(0, 40), size=size, draw=untagged)
+    assert np.abs(next(read_frames(path)).pixels.astype(int) - (30, 160, 60)).max() <= 3
+
+
+def test_ten_bits_become_eight(home, clips):
+    path = clips.make(home / "a.mp4", pix_fmt="yuv420p10le")
+    assert probe(path).notices == ("Its 10 bits per channel were rounded to 8.",)
+    frame = next(read_frames(path))
+    assert frame.pixels.dtype == np.uint8
+    assert mean_difference(frame.pixels, clips.picture(0, 64, 48)) < 6
+
+
+def test_hdr_becomes_standard(home, clips):
+    """The white of paper, 203 cd/m2, is at 58 % of the PQ curve (BT.2408) and white on a screen; 26 cd/m2 is grey."""
+
+    def grey(index: int, width: int, height: int) -> av.VideoFrame:
+        samples = np.full((height * 3 // 2, width), 512, np.uint16)
+        samples[:height] = 64 + round(876 * (0.5807, 0.3788)[index])
+        return av.VideoFrame.from_ndarray(samples, format="yuv420p10le")
+
+    path = clips.make(
+        home / "a.mp4",
+        times=(0, 40),
+        pix_fmt="yuv420p10le",
+        draw=grey,
+        colorspace=9,
+        color_range=1,
+        color_trc=ColorTrc.SMPTE2084,
+        color_primaries=ColorPrimaries.BT2020,
+    )
+    hdr, wide = probe(path).notices
+    assert "HDR" in hdr and "BT.709" in wide
+    white, grey = (frame.pixels[20, 30].astype(int) for frame in read_frames(path))
+    assert white.min() >= 250
+    assert np.ptp(grey) <= 2 and 85 < grey.mean() < 125
+
+
+def test_interlaced_frames_are_deinterlaced(home, clips):
+    """A bar that moves between the two fields of a frame stands in combs before and not after."""
+
+    def combed(index: int, width: int, height: int) -> av.VideoFrame:
+        pixels = np.full((height, width, 3), 40, np.uint8)
+        for field in (0, 1):
+            at = 4 + 8 * index + 4 * field
+            pixels[field::2, at : at + 12] = 220
+        return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+
+    path = clips.make(
+        home / "a.mp4", times=(0, 40, 80, 120, 160), size=(96, 64), draw=combed, options={"x264-params": "tff=1:crf=5"}
+    )
+    info = probe(path)
+    assert info.notices == ("It is interlaced: every frame was deinterlaced first.",)
+    frames = list(read_frames(path))
+    assert [frame.time for frame in frames] == [Fraction(time, 1000) for time in (0, 40, 80, 120, 160)]
+
+    def combs(pixels: np.ndarray) -> float:
+        grey = pixels[..., 1].astype(float)
+        return float(np.abs(2 * grey[1:-1] - grey[:-2] - grey[2:]).mean())
+
+    with av.open(str(path)) as container:
+        raw = [combs(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    for frame, before in list(zip(frames, raw, strict=True))[1:-1]:
+        assert combs(frame.pixels) < 0.25 * before
+
+
+def test_transparency_is_left_out(home, clips):
+    def half(index: int, width: int, height: int) -> av.VideoFrame:
+        alpha = np.full((height, width, 1), 100 if index else 90, np.uint8)
+        return av.VideoFrame.from_ndarray(np.dstack((clips.picture(index, width, height), alpha)), format="rgba")
+
+    path = clips.make(home / "a.mov", codec="png", pix_fmt="rgba", draw=half)
+    assert probe(path).notices == ("Its transparency was left out.",)
+    np.testing.assert_array_equal(next(read_frames(path)).pixels, clips.picture(0, 64, 48))
+
+
+def test_cover_picture_is_not_the_clip(home, clips):
+    path = clips.make(home / "a.mp4", cover=True)
+    info = probe(path)
+    assert (info.width, info.height) == (64, 48)
+    assert info.notices == ("Its cover picture was left out.",)
+    assert len(times(path)) == 6
+
+
+def test_the_main_one_of_two_video_streams_is_used(home, clips):
+    path = home / "a.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", 25, width=side, height=side) for side in (32, 64)]
+        for index in range(3):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(clips.picture(index, stream.width, stream.height), format="rgb24")
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    info = probe(path)
+    assert (info.width, info.height) == (64, 64)
+    assert info.notices == ("It has 2 video streams: only the main one is used.",)
+    assert {frame.pixels.shape for frame in read_frames(path)} == {(64, 64, 3)}
+
+
+def test_animated_gif(home, clips):
+    pictures = [Image.fromarray(clips.picture(index, 64, 48)) for index in range(4)]
+    pictures[0].save("a.gif", save_all=True, append_images=pictures[1:], duration=[30, 100, 70, 50], loop=0)
+    path = Path("a.gif")
+    assert is_clip(path)
+    assert times(path) == [0, Fraction(3, 100), Fraction(13, 100), Fraction(20, 100)]
+    assert probe(path).notices == ()
+    for frame in read_frames(path):
+        np.testing.assert_array_equal(frame.pixels, clips.picture(frame.index, 64, 48))
+
+
+def test_part_of_a_clip(home, clips):
+    """From start on and before end, with the source's times, whatever the key frames; as in the whole clip."""
+    path = clips.make(home / "a.mp4", times=tuple(range(0, 4000, 40)), size=(32, 32))
+    whole = list(read_frames(path))
+    part = list(read_frames(path, 2.2, 3.0))
+    assert [frame.time for frame in part] == [Fraction(time, 1000) for time in range(2200, 3000, 40)]
+    assert [frame.index for frame in part] == list(range(20))
+    for frame, same in zip(part, whole[55:75], strict=True):
+        np.testing.assert_array_equal(frame.pixels, same.pixels)
+    assert times(path, 3.96) == [Fraction(99, 25)]
+    assert times(path, 0.0, 0.04) == [0]
+
+
+def test_part_of_a_format_that_cannot_seek(home, clips):
+    pictures = [Image.fromarray(clips.picture(index, 64, 48)) for index in range(12)]
+    pictures[0].save("a.gif", save_all=True, append_images=pictures[1:], duration=200)
+    assert times(Path("a.gif"), 1.6, 2.0) == [Fraction(16, 10), Fraction(18, 10)]
+    path = clips.make(
+        home / "a.ts", times=tuple(range(0, 4000, 40)), size=(32, 32), format="mpegts", options={"g": "99"}
+    )
+    assert times(path, 3.0, 3.1) == [Fraction(300, 100), Fraction(304, 100), Fraction(308, 100)]
+
+
+def test_frames_are_read_when_they_are_asked_for(home, clips):
+    """The file is left at once when the reader is, with most of it unread."""
+    path = clips.make(home / "a.mkv", times=tuple(range(0, 10000, 40)), size=(32, 32))
+    frames = read_frames(path)
+    next(frames)
+    frames.close()
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 3])
+    frames = read_frames(path)
+    assert [next(frames).index for _ in range(20)] == list(range(20))
+
+
+def test_sounds_are_listed(home, clips):
+    aac, pcm = clips.make(home / "a.mp4", sound="aac"), clips.make(home / "a.mov", sound="pcm_s16le")
+    (sound,) = probe(aac).sounds
+    assert (sound.codec, sound.channels, sound.rate, sound.copied) == ("aac", 1, 48000, True)
+    (sound,) = probe(pcm).sounds
+    assert (sound.codec, sound.copied) == ("pcm_s16le", False)
+
+
+def test_what_is_a_clip(home, clips, kit):
+    assert is_clip(clips.make(home / "a.mp4"))
+    (home / "b.png").write_bytes((home / "a.mp4").read_bytes())
+    assert is_clip(home / "b.png")
+    still = kit.pil(clips.picture(0, 64, 48), "GIF")
+    photo = kit.pil(clips.picture(0, 64, 48), "PNG")
+    tiff = kit.tiff(clips.picture(0, 64, 48))
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)
+    for content in (still, photo, tiff, heic, b"", b"#EXTM3U\n", b"GIF89a", still[:40]):
+        (home / "c.mp4").write_bytes(content)
+        assert not is_clip(home / "c.mp4"), content[:10]
+    assert not is_clip(home) and not is_clip(home / "absent.mp4") and not is_clip(Path("a\0b.mp4"))
