@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deblur_demo.errors import DeblurError, SettingError
 from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE
+from training.data.layouts import origins
 
 PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
 CLIP = "the same, as the frames of one clip in the order of time; also per frame, and with the flicker"
@@ -30,22 +31,41 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a recipe for one go, continuing the last one")
     train.add_argument("recipe", type=Path, help="a file of training/recipes")
+    train.add_argument("--row", help="which row, where the recipe is a table of a paper")
     train.add_argument("--data", type=Path, required=True, help="corpus: a folder, or a pack of one")
     train.add_argument("--minutes", type=float, default=60, help="length of this go (default %(default)s)")
     train.add_argument("--state", type=Path, help="folder of the run (default runs/<recipe>)")
     train.add_argument("--updates", type=int, help="updates of the whole schedule, instead of the recipe's")
     train.add_argument("--batch", type=int, help="crops in a batch, instead of the recipe's")
     train.add_argument("--validation", type=Path, action="append", default=[], help="folder with blur/ and sharp/")
+    train.add_argument("--seed", type=int, help="of everything random, instead of the recipe's")
     train.add_argument("--init", type=Path, help=".safetensors to begin a new run with")
+    train.add_argument("--init-first", type=Path, help=".safetensors that become stage 1 of a two-stage network")
+    train.add_argument("--vgg16", type=Path, help="VGG16's weights for the perceptual loss (.safetensors or .pth)")
     train.add_argument("--save-every", type=float, default=5, help="minutes between two states (default %(default)s)")
     train.add_argument("--compile", action="store_true", help="compile the network (pays on a GPU)")
-    DEVICE.add_to(train)
+    for setting in (DEVICE, PRECISION):
+        setting.add_to(train)
     train.set_defaults(run=_train)
 
-    prepare = commands.add_parser("prepare", help="make a validation set, or a compact pack of a corpus")
-    prepare.add_argument("data", type=Path, help="corpus folder")
-    prepare.add_argument("--validation", type=Path, help="folder for the fixed synthetic validation set")
-    prepare.add_argument("--pack", type=Path, help="the .zip to write")
+    prepare = commands.add_parser(
+        "prepare",
+        help="say what a folder holds; make temporal levels, a validation set or a compact pack of it",
+        epilog="Nothing is downloaded. The sets that are recognised:\n\n" + origins(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    prepare.add_argument("data", type=Path, help="folder of pictures; without further flags, what it holds is listed")
+    prepare.add_argument("--temporal", type=Path, metavar="OUT", help="folder for the levels TL1, TL3 ... of its clips")
+    prepare.add_argument("--highest", type=int, default=13, help="frames of the highest level (default %(default)s)")
+    prepare.add_argument("--every", type=int, default=4, help="frames from sample to sample (default %(default)s)")
+    prepare.add_argument("--validation", type=Path, metavar="OUT", help="folder for a fixed validation set")
+    prepare.add_argument(
+        "--kind",
+        choices=("motion", "clips", "gaussian"),
+        default="motion",
+        help="held-out photos under motion, the same as short clips, or CIFAR-10's test pictures (default %(default)s)",
+    )
+    prepare.add_argument("--pack", type=Path, metavar="OUT", help="the .zip to write")
     prepare.add_argument("--megabytes", type=float, default=45, help="limit of the pack in MiB (default %(default)s)")
     prepare.set_defaults(run=_prepare)
 
@@ -72,32 +92,48 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from deblur_demo.models import checkpoint
     from deblur_demo.runtime.device import place
-    from training.config import load_recipe
-    from training.data.samples import MARGIN
-    from training.data.corpus import load_corpus
     from training.loop import Trainer
+    from training.machine import Machine
     from training.scores import read_pairs
+    from training.start import initialise, open_corpus, read_recipe
 
-    recipe = load_recipe(arguments.recipe, updates=arguments.updates, batch=arguments.batch)
-    device = place(arguments.device).device
-    corpus = load_corpus(arguments.data, device, least_side=max(recipe.crop, recipe.late_crop) + 2 * MARGIN)
-    print(f"{len(corpus.photos)} photos, {len(corpus.clips)} clips, {sum(map(len, corpus.pairs))} pairs on {device}")
-    folder = arguments.state or Path("runs") / arguments.recipe.stem
-    trainer = Trainer(recipe, corpus, folder, device, compiled=arguments.compile)
-    if arguments.init and trainer.update == 0:
-        trainer.start_from(checkpoint.load(arguments.init)[0])
+    loss = {"vgg16": str(arguments.vgg16)} if arguments.vgg16 else None
+    recipe = read_recipe(
+        arguments.recipe,
+        arguments.row,
+        updates=arguments.updates,
+        batch=arguments.batch,
+        seed=arguments.seed,
+        loss=loss,
+    )
+    placement = place(arguments.device, arguments.precision)
+    machine = Machine(placement.device, placement.precision)
+    corpus = open_corpus(arguments.data, [recipe], machine.device)
+    if machine.main:
+        pairs = sum(map(len, corpus.pairs))
+        print(f"{len(corpus.photos)} photos, {len(corpus.clips)} clips, {pairs} pairs on {machine.device}")
+    folder = arguments.state or Path("runs") / "-".join(filter(None, (arguments.recipe.stem, arguments.row)))
+    trainer = Trainer(recipe, corpus, folder, machine.device, arguments.compile, placement.precision)
+    initialise(trainer, arguments.init, arguments.init_first)
     validation = {str(path): read_pairs(path) for path in arguments.validation}
     trainer.run(arguments.minutes, validation, arguments.save_every)
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
     from training.data.pack import pack
+    from training.data.recognise import summary
+    from training.data.temporal import write_levels
     from training.data.validation import write_validation
 
+    if not (arguments.temporal or arguments.validation or arguments.pack):
+        print(summary(arguments.data))
+    if arguments.temporal:
+        written, there = write_levels(arguments.data, arguments.temporal, arguments.highest, arguments.every)
+        print(f"{written} samples written to {arguments.temporal}, {there} were there")
     if arguments.validation:
-        print(f"{write_validation(arguments.data, arguments.validation)} pairs in {arguments.validation}")
+        count = write_validation(arguments.data, arguments.validation, arguments.kind)
+        print(f"{count} pairs in {arguments.validation}")
     if arguments.pack:
         print(f"{arguments.pack} at quality {pack(arguments.data, arguments.pack, arguments.megabytes)}")
 

@@ -14,9 +14,10 @@ from deblur_demo.errors import InputError, OutputError
 from deblur_demo.synthesis.camera import CameraSettings
 from training.config import Recipe, Shares
 from training.data.batches import apportion, draw_batch
-from training.data.corpus import Corpus, held_out, load_corpus
+from training.data.corpus import Corpus, load_corpus
+from training.data.held_out import held_out
 from training.data.pack import pack
-from training.data.validation import SIDE, write_validation
+from training.data.validation import write_validation
 
 CPU = torch.device("cpu")
 CLEAN = CameraSettings(noise_share=0.0, jpeg_share=0.0)
@@ -114,11 +115,11 @@ def test_pairs_keep_blurred_and_sharp_aligned(corpus: Corpus, recipe: Recipe):
 
 def test_the_validation_set_is_the_same_every_time(corpus_folder: Path, tmp_path: Path):
     for target in ("one", "two"):
-        assert write_validation(corpus_folder, tmp_path / target) == 2
+        assert write_validation(corpus_folder, tmp_path / target, side=64) == 2
     for name in ("photos_kodak_01.png", "photos_kodak_05.png"):
         blurred, again, sharp = (
             cv2.imread(str(tmp_path / side / name)) for side in ("one/blur", "two/blur", "one/sharp")
         )
-        assert blurred.shape == (SIDE, SIDE, 3)
+        assert blurred.shape == (64, 64, 3)
         assert np.array_equal(blurred, again)
         assert not np.array_equal(blurred, sharp)

@@ -27,25 +27,6 @@ from training.data.crops import Cut
 from training.data.files import Files, Picture, Shelf
 from training.data.recognise import Entry, LayoutError, recognise, trees
 
-# Never trained on: the scenes of GoPro's test set, the end of a training sequence that clips are
-# evaluated on, and the photos of the synthetic validation set.
-HELD_OUT_SCENES = tuple(
-    f"GOPR{n}" for n in ("0384", "0385", "0396", "0410", "0854", "0862", "0868", "0869", "0871", "0881")
-)
-HELD_OUT_CLIP, HELD_OUT_FROM = "GOPR0372_07_00", 110
-HELD_OUT_PHOTOS = (
-    "kodak/01",
-    "kodak/05",
-    "kodak/08",
-    "kodak/13",
-    "kodak/19",
-    "kodak/23",
-    "urban100/img_004",
-    "urban100/img_012",
-    "urban100/img_039",
-    "urban100/img_092",
-)
-
 
 @dataclass
 class Series(Sequence):
@@ -117,7 +98,7 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
         InputError: a file that cannot be decoded.
     """
     files = Files(source)
-    entries = [entry for entry in recognise(files) if not entry.test and not any(map(held_out, entry.files))]
+    entries = [entry for entry in recognise(files) if not entry.test]
     cifar = read_cifar(files, "train")
     if not entries and cifar is None:
         raise LayoutError(
@@ -136,16 +117,6 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
         cifar=[] if cifar is None else list(cifar.to(device)),
         readers=readers,
     )
-
-
-def held_out(name: str) -> bool:
-    """Whether a file must never be trained on, by its relative name."""
-    path = PurePosixPath(name)
-    if any(scene in name for scene in HELD_OUT_SCENES):
-        return True
-    if HELD_OUT_CLIP in name:
-        return path.stem.isdigit() and int(path.stem) >= HELD_OUT_FROM
-    return str(path.with_suffix("")).endswith(HELD_OUT_PHOTOS)
 
 
 def _pictures(

@@ -159,7 +159,7 @@ train/<clip>/TL3/000013.png  ...  TL13/000013.png""",
         (Rule("levels", r"TL{level:\d+}/{frame}"),),
     ),
     Layout(
-        "pairs",
+        "own pairs",
         """<clip>/blur/000001.png
 <clip>/sharp/000001.png                       of the same name; numbered pictures are taken for a clip""",
         "any folder of your own, in blur/ and sharp/ or input/ and target/",
@@ -167,7 +167,7 @@ train/<clip>/TL3/000013.png  ...  TL13/000013.png""",
         (Rule("pairs", "blur/{frame}", "sharp/{frame}"), Rule("pairs", "input/{frame}", "target/{frame}")),
     ),
     Layout(
-        "photos",
+        "own photos",
         """photos/**/*.jpg                               sharp pictures, or frames of sharp clips""",
         "any folder of your own; Urban100 (Huang 2015) and Kodak are usual",
         "yours; Flickr Creative Commons; unrestricted",
@@ -180,3 +180,15 @@ or an .npz with x_train and x_test            (K, 32, 32, 3) uint8""",
         "none stated",
     ),
 )
+
+
+def origins() -> str:
+    """Where each set comes from, its licence and its tree, for ``prepare --help``."""
+    return "\n\n".join(
+        f"{layout.name}\n  from     {layout.origin}\n  licence  {layout.licence}\n{indented(layout.tree, 4)}"
+        for layout in LAYOUTS
+    )
+
+
+def indented(text: str, by: int) -> str:
+    return "\n".join(" " * by + line for line in text.splitlines())

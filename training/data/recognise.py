@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from deblur_demo.errors import InputError
+from training.data.cifar import read_cifar
 from training.data.files import Files
-from training.data.layouts import LAYOUTS, Layout, Rule
+from training.data.held_out import held_out
+from training.data.layouts import LAYOUTS, Layout, Rule, indented
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def recognise(files: Files) -> list[Entry]:
                 assigned.update(entry.files)
             entries += [entry for entry in found if entry.role]
     photos = (name for name in by_stem.values() if name not in assigned and not _BLURRED.search(name))
-    entries += [Entry("photos", "photos", bool(_EVALUATION.search(name)), "", None, 0, (name,)) for name in photos]
+    entries += [Entry("own photos", "photos", _kept_back(name), "", None, 0, (name,)) for name in photos]
     return entries
 
 
@@ -108,16 +111,29 @@ def trees(names: list[str] | None = None) -> str:
     """The expected trees; with ``names``, of the layouts whose folders occur in them, if any do."""
     folders = {part for name in names or () for part in PurePosixPath(name).parts[:-1]}
     near = [layout for layout in LAYOUTS if folders & set(re.findall(r"(\w+)/", layout.tree)) - {"train", "test"}]
-    drawn = (f"  {layout.name}\n" + _indented(layout.tree, 4) for layout in near or LAYOUTS)
+    drawn = (f"  {layout.name}\n" + indented(layout.tree, 4) for layout in near or LAYOUTS)
     return "Expected, in the folder or below it, any of:\n" + "\n".join(drawn)
 
 
-def origins() -> str:
-    """Where each set comes from and its licence, for ``prepare --help``."""
-    return "\n".join(
-        f"{layout.name}\n  from     {layout.origin}\n  licence  {layout.licence}\n{_indented(layout.tree, 4)}"
-        for layout in LAYOUTS
-    )
+def summary(source: Path) -> str:
+    """What a folder holds, a line for each set and part.
+
+    Raises:
+        LayoutError: nothing; the message draws the expected trees.
+    """
+    files = Files(source)
+    counts = Counter((entry.layout, entry.role, entry.test) for entry in recognise(files))
+    for part in ("train", "test"):
+        pictures = read_cifar(files, part)
+        counts["CIFAR-10", "pictures", part == "test"] = 0 if pictures is None else len(pictures)
+    lines = [
+        f"{count:7} {role} ({layout}), {'for evaluation only' if test else 'to train on'}"
+        for (layout, role, test), count in counts.items()
+        if count
+    ]
+    if not lines:
+        raise LayoutError(f"{source} holds no pictures", "a data set", "Point to such a folder", trees(files.names))
+    return "\n".join(lines)
 
 
 def _matches(
@@ -140,12 +156,16 @@ def _matches(
         number = re.search(r"\d+$", fields.get("frame") or "")
         test = (
             layout.evaluation_only
-            or bool(_EVALUATION.search(name))
+            or _kept_back(name)
             or bool({*layout.test_clips} & {*PurePosixPath(name).parts})
             or (tests is not None and tests(name))
         )
         moment = int(number[0]) if rule.video and number else None
         yield Entry(layout.name, rule.role, test, clip, moment, int(fields.get("level") or 0), (name, *truths))
+
+
+def _kept_back(name: str) -> bool:
+    return bool(_EVALUATION.search(name)) or held_out(name)
 
 
 def _truths(rule: Rule, fields: dict[str, str], by_stem: dict[str, str]) -> tuple[str, ...]:
@@ -177,7 +197,7 @@ def _test_list(files: Files, layout: Layout) -> Callable[[str], bool] | None:
                 f"{files.source} holds {layout.name} pictures ({name}) without the list of those for testing",
                 "the folder that has RealBlur-J_... or RealBlur-R_... and its test list side by side",
                 "Point to that folder, and put the lists of the download into it",
-                _indented(layout.tree, 2),
+                indented(layout.tree, 2),
             )
         return (kind[1], *PurePosixPath(name).parts[-3:]) in listed
 
@@ -196,7 +216,3 @@ def _regex(template: str) -> str:
 
 def _stem(name: str) -> str:
     return name.rsplit(".", 1)[0]
-
-
-def _indented(text: str, by: int) -> str:
-    return "\n".join(" " * by + line for line in text.splitlines())

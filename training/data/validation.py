@@ -16,8 +16,8 @@ from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, tempor
 from deblur_demo.synthesis.gaussian import GaussianSettings, random_gaussian
 from training.config import Neighbours
 from training.data.cifar import read_cifar
-from training.data.corpus import HELD_OUT_PHOTOS
 from training.data.files import Files
+from training.data.held_out import HELD_OUT_PHOTOS
 from training.data.samples import MARGIN, lengthened
 
 SIDE, SEED = 384, 2020
