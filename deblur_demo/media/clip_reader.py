@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -24,8 +24,8 @@ MAX_RATE = 1000  # frames a second; the fastest clips meant for eyes have 240
 FALLBACK_RATE = Fraction(25)
 PREROLL = 1  # seconds before the start from which is decoded, for key frames that are stored late
 
-DAMAGED = "Some of its frames are damaged and were left out."
-CUT_SHORT = "It is damaged, and ends early."
+DAMAGED = "It is damaged: some frames were left out, and those after them may show traces."
+CUT_SHORT = "It is damaged: it ends early."
 TIMES_MENDED = "Some of its frames have no time of their own: it was set to follow the frame before."
 
 
@@ -71,7 +71,7 @@ def read_file(path: Path, start: float, end: float | None, notices: list[str]) -
                 raise InputError(
                     f"{name} has no frame that can be decoded", "at least one intact frame", "Export it again"
                 )
-            yield from _trimmed(chain([head], frames), first, last, _ending(clip), name)
+            yield from _trimmed(chain([head], frames), first, last, lambda: _ending(clip, notices), name)
             return
 
 
@@ -99,15 +99,22 @@ def _intact(clip: Opened, notices: list[str]) -> Iterator[av.VideoFrame]:
     """Decode, leaving out what is damaged; all frames are of one size."""
     clip.video.thread_type = "AUTO"
     packets = clip.container.demux(clip.video)
+    newest = None
     while True:
         try:
-            packet = next(packets, None)
+            # The packets at the end are empty, and let go of the frames that the decoder still holds.
+            packet = next((packet for packet in packets if packet.size), None)
         except (av.FFmpegError, ValueError):
             note(notices, CUT_SHORT)
             packet = None
+        if packet is None and _lacks_end(clip, newest):
+            note(notices, CUT_SHORT)
+        newest = newest if packet is None else packet.dts
+        if packet is not None and packet.is_corrupt:  # cut off by the end of the file
+            note(notices, DAMAGED)
+            continue
         try:
-            # None at the end lets go of the frames that the decoder still holds.
-            frames = clip.video.decode(packet) if packet is None or packet.size else []
+            frames = clip.video.decode(packet)
         except (Finished, NothingYet):
             frames = []
         except av.FFmpegError as error:
@@ -123,6 +130,13 @@ def _intact(clip: Opened, notices: list[str]) -> Iterator[av.VideoFrame]:
                 yield frame
         if packet is None:
             return
+
+
+def _lacks_end(clip: Opened, newest: int | None) -> bool:
+    """Whether an index, where there is one, lists frames behind the newest packet."""
+    index = clip.video.index_entries
+    complete = 0 < clip.video.frames == len(index)
+    return complete and newest is not None and newest < index[len(index) - 1].timestamp
 
 
 def _progressive(frames: Iterator[av.VideoFrame], notices: list[str]) -> Iterator[av.VideoFrame]:
@@ -178,12 +192,9 @@ def _one_size(frames: Iterator[av.VideoFrame], name: str) -> Iterator[av.VideoFr
 
 def _timed(clip: Opened, name: str, notices: list[str]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """Frames with their times, which grow from one to the next."""
-    most = settings.MAX_CLIP_FRAMES.current()
     step = 1 / (clip.video.average_rate or clip.video.guessed_rate or FALLBACK_RATE)
     before = None
-    for count, frame in enumerate(_progressive(_one_size(_intact(clip, notices), name), notices)):
-        if count >= most:
-            raise LimitError(f"{name} has more than {most} frames", f"at most {most} frames", "Choose a shorter part")
+    for frame in _progressive(_one_size(_intact(clip, notices), name), notices):
         time = None if frame.pts is None else frame.pts * frame.time_base - clip.origin
         if time is None or (before is not None and time <= before):
             note(notices, TIMES_MENDED)
@@ -194,21 +205,25 @@ def _timed(clip: Opened, name: str, notices: list[str]) -> Iterator[tuple[Fracti
 
 
 def _trimmed(
-    timed: Iterator[tuple[Fraction, av.VideoFrame]], start: Fraction, end: Fraction | None, ending: Fraction, name: str
+    timed: Iterator[tuple[Fraction, av.VideoFrame]], start: Fraction, end: Fraction | None, ending: Callable, name: str
 ) -> Iterator[Frame]:
     """The frames from start on and before end, in RGB; the last of the clip is shown until its ending."""
-    minutes = settings.MAX_CLIP_MINUTES.current()
+    minutes, most = settings.MAX_CLIP_MINUTES.current(), settings.MAX_CLIP_FRAMES.current()
     upright = decoded.Upright()
-    index = 0
+    index = early = 0
     for (time, frame), after in pairwise(chain(timed, [None])):
         if end is not None and time >= end:
             return
         if time - start > minutes * 60:
             raise LimitError(f"{name} is longer than it says", f"at most {minutes:g} minutes", "Choose a shorter part")
-        if time >= start:
-            duration = after[0] - time if after else max(Fraction(0), ending - time)
-            yield Frame(index, time, upright(frame), duration or frame.duration * frame.time_base)
-            index += 1
+        if max(index, early) >= most:
+            raise LimitError(f"{name} has more than {most} frames", f"at most {most} frames", "Choose a shorter part")
+        if time < start:
+            early += 1
+            continue
+        duration = after[0] - time if after else max(Fraction(0), ending() - time)
+        yield Frame(index, time, upright(frame), duration or frame.duration * frame.time_base)
+        index += 1
 
 
 def _seek(clip: Opened, start: Fraction) -> bool:
@@ -222,11 +237,11 @@ def _seek(clip: Opened, start: Fraction) -> bool:
     return True
 
 
-def _ending(clip: Opened) -> Fraction:
-    """When the stream of pictures says that it ends; 0 where it does not."""
-    if clip.video.duration is None or clip.video.start_time is None:
+def _ending(clip: Opened, notices: list[str]) -> Fraction:
+    """When the last frame ends, by the declared length; 0 where it is not declared for the pictures alone."""
+    if not clip.video.frames or clip.video.duration is None or CUT_SHORT in notices:
         return Fraction(0)
-    return (clip.video.start_time + clip.video.duration) * clip.video.time_base - clip.origin
+    return ((clip.video.start_time or 0) + clip.video.duration) * clip.video.time_base - clip.origin
 
 
 def _seconds(clip: Opened) -> float | None:

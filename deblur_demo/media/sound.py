@@ -76,9 +76,10 @@ class Sounds:
         self._files.close()
 
     def _next(self) -> av.Packet | None:
-        """The next packet that has a time; a file that is damaged ends there."""
+        """The next whole packet that has a time; a file that is damaged ends there."""
+        whole = (packet for packet in self._packets if packet.pts is not None and not packet.is_corrupt)
         try:
-            return next((packet for packet in self._packets if packet.pts is not None), None)
+            return next(whole, None)
         except (av.FFmpegError, ValueError):
             return None
 
