@@ -130,7 +130,15 @@ PREVIEW_MEGAPIXELS = Setting(
 )
 CACHE_HOURS = Setting("cache_hours", 1, "hours until temporary files are deleted", low=0.1, kind=float)
 
-CODEC = Setting("codec", "h264", "codec of a written clip", words=("h264", "vp9", "av1"), kind=str)
+START = Setting("start", 0, "where a clip begins, in seconds", low=0, kind=float)
+END = Setting("end", "end", "where a clip ends, in seconds", low=0, words=("end",), kind=float)
+CODEC = Setting(
+    "codec",
+    "h264",
+    "codec of a written clip; auto: H.264 by an NVIDIA card that encodes, else by the CPU",
+    words=("h264", "vp9", "av1", "auto"),
+    kind=str,
+)
 CRF = Setting("crf", 18, "quality of a written clip: smaller is better and larger in bytes", low=0, high=51)
 MAX_CLIP_MEGAPIXELS = Setting("max_clip_megapixels", 16, "largest frame of a clip", low=0.01, kind=float)
 MAX_CLIP_FRAMES = Setting("max_clip_frames", 40000, "most frames of a clip", low=1)

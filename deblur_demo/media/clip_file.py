@@ -31,6 +31,7 @@ from deblur_demo.media.sound import Sounds
 
 MUXERS = {".mp4": "mp4", ".webm": "webm"}
 KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to
+MOST_BETWEEN_KEYS = 250  # frames, as some recorders declare 1000 a second
 FINE = 48_000  # ticks a second that the times of whole tracks have at least
 FINEST = 10_000_000  # ticks a second; a finer time base is rounded to microseconds
 PADDED = "H.264 has even sides only: the last {} is repeated once."
@@ -61,7 +62,7 @@ class ClipFile:
         self.notices: list[str] = []
         self._source, self._target, self._name = source, target, shown(target)
         self._suffix = target.suffix.lower()
-        self._encoder = encoders.find(codec, self._suffix, self._name)
+        self._encoder = encoders.find(codec, self._suffix, size, self._name)
         self._size = size
         self._tick = Fraction(1, source.time_base.denominator if source.time_base.denominator <= FINEST else 1_000_000)
         self._start, self._end = start, end
@@ -140,12 +141,13 @@ class ClipFile:
             if odd:
                 note(self.notices, PADDED.format(" and the last ".join(odd)))
         rate = self._source.rate.limit_denominator(1001)
-        options = self._encoder.options | {"crf": str(round(crf * self._encoder.crf_scale))}
-        stream = self._container.add_stream(self._encoder.name, rate, options, width=width, height=height)
+        stream = self._container.add_stream(
+            self._encoder.name, rate, self._encoder.told(crf), width=width, height=height
+        )
         context = stream.codec_context
         context.pix_fmt = "yuv420p"
         context.sample_aspect_ratio = self._source.pixel_aspect
-        context.gop_size = max(1, round(KEY_FRAME_SECONDS * rate))
+        context.gop_size = min(MOST_BETWEEN_KEYS, max(1, round(KEY_FRAME_SECONDS * rate)))
         context.max_b_frames = 0
         for name, value in HD.items():
             setattr(context, name, value)

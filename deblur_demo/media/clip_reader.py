@@ -41,8 +41,10 @@ def probe_file(path: Path, start: float = 0.0, end: float | None = None) -> Clip
         check_frame_size(name, width, height)
         seconds = _seconds(clip)
         rate = _rate(clip, seconds, name)
-        frames = clip.video.frames or (None if seconds is None else max(1, round(seconds * rate)))
-        _check_length(name, frames, seconds, rate, start, end)
+        _check_length(name, clip.video.frames, seconds, start, end)
+        frames = clip.video.frames or None
+        if frames is None and seconds and clip.video.average_rate:
+            frames = max(1, round(seconds * rate))
         notices = [*clip.notices, *decoded.notices(first)]
         if clip.video.metadata.get("alpha_mode") == "1":
             notices.append("Its transparency was left out.")
@@ -268,27 +270,22 @@ def _rate(clip: Opened, seconds: float | None, name: str) -> Fraction:
     return rate.limit_denominator(100_000)
 
 
-def _check_length(
-    name: str, frames: int | None, seconds: float | None, rate: Fraction, start: float, end: float | None
-) -> None:
+def _check_length(name: str, frames: int, seconds: float | None, start: float, end: float | None) -> None:
     """Refuse a clip whose part between start and end is beyond the budgets, as far as it declares its length."""
-    if seconds is None and frames is not None:
-        seconds = frames / rate
-    if seconds is None:
-        return
-    if not 0 <= seconds < math.inf:
-        raise InputError(f"{name} declares a duration of {seconds:g} seconds", "a duration", "Export it again")
-    if end is None and start == 0:
-        wanted, count = seconds, frames
-    else:
+    share = 1.0
+    if seconds is not None:
+        if not 0 <= seconds < math.inf:
+            raise InputError(f"{name} declares a duration of {seconds:g} seconds", "a duration", "Export it again")
         wanted = max(0.0, (seconds if end is None else min(end, seconds)) - start)
-        count = round(wanted * rate)
-    minutes, most = settings.MAX_CLIP_MINUTES.current(), settings.MAX_CLIP_FRAMES.current()
-    if wanted > minutes * 60:
-        found = f"{name} runs for {wanted / 60:.1f} minutes"
-        raise LimitError(found, f"at most {minutes:g} minutes", "Choose a shorter part")
-    if count is not None and count > most:
-        raise LimitError(f"{name} has {count} frames", f"at most {most} frames", "Choose a shorter part")
+        minutes = settings.MAX_CLIP_MINUTES.current()
+        if wanted > minutes * 60:
+            found = f"{name} runs for {wanted / 60:.1f} minutes"
+            raise LimitError(found, f"at most {minutes:g} minutes", "Choose a shorter part")
+        share = wanted / seconds if seconds else 1.0
+    most = settings.MAX_CLIP_FRAMES.current()
+    if round(frames * share) > most:
+        found = f"{name} has {round(frames * share)} frames"
+        raise LimitError(found, f"at most {most} frames", "Choose a shorter part")
 
 
 def note(notices: list[str], sentence: str) -> None:

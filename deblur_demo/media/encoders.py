@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
 
 from deblur_demo.errors import OutputError
 
@@ -16,44 +19,74 @@ class Encoder:
     Attributes:
         name: as FFmpeg calls it.
         suffixes: of the containers that hold its codec.
-        even: whether both sides of a frame must be even (4:2:0 without cropping to a pixel).
-        crf_scale: what the quality setting is multiplied by.
-        options: its private options. All of them keep the frames in the order of their times.
+        even: whether both sides of a frame must be even: H.264 crops 4:2:0 by two pixels at a time.
+        quality: the option that takes the quality setting, and what it is multiplied by.
+        options: the others. All of them keep the frames in the order of their times.
     """
 
     name: str
     suffixes: tuple[str, ...]
     even: bool = False
-    crf_scale: float = 1.0
+    quality: tuple[str, float] = ("crf", 1.0)
     options: dict[str, str] = field(default_factory=dict)
 
-
-ENCODERS = {
-    # stitchable: the same header whatever the pictures, so that a file can be continued later.
-    "h264": Encoder(
-        "libx264", (".mp4",), True, 1.0, {"preset": "medium", "bf": "0", "x264-params": "stitchable=1:rc-lookahead=20"}
-    ),
-    "vp9": Encoder(
-        "libvpx-vp9",
-        (".mp4", ".webm"),
-        False,
-        CRF_SCALE,
-        {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "lag-in-frames": "16"},
-    ),
-    "av1": Encoder("libsvtav1", (".mp4", ".webm"), False, CRF_SCALE, {"preset": "8", "svtav1-params": "pred-struct=1"}),
-}
+    def told(self, crf: int) -> dict[str, str]:
+        """Its options for a quality setting."""
+        name, scale = self.quality
+        return self.options | {name: str(round(crf * scale))}
 
 
-def find(codec: str, suffix: str, name: str) -> Encoder:
-    """The encoder of a codec, if the container holds it.
+# stitchable: the same header whatever the pictures are, so that a file can be continued later.
+X264 = Encoder(
+    "libx264", (".mp4",), True, options={"preset": "medium", "bf": "0", "x264-params": "stitchable=1:rc-lookahead=20"}
+)
+NVENC = Encoder("h264_nvenc", (".mp4",), True, ("cq", 1.0), {"preset": "p5", "rc": "vbr", "bf": "0"})
+VP9 = Encoder(
+    "libvpx-vp9",
+    (".mp4", ".webm"),
+    quality=("crf", CRF_SCALE),
+    options={"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "lag-in-frames": "16"},
+)
+AV1 = Encoder(
+    "libsvtav1",
+    (".mp4", ".webm"),
+    quality=("crf", CRF_SCALE),
+    options={"preset": "8", "svtav1-params": "pred-struct=1"},
+)
+
+# The words of ``settings.CODEC``; the first encoder of a row that opens on this machine is used.
+ENCODERS = {"h264": (X264,), "vp9": (VP9,), "av1": (AV1,), "auto": (NVENC, X264)}
+
+
+def find(codec: str, suffix: str, size: tuple[int, int], name: str) -> Encoder:
+    """The encoder for a codec, if the container holds it.
+
+    Args:
+        codec: one of ``settings.CODEC``.
+        suffix: of the target, in small letters.
+        size: (width, height) of the frames, which a graphics card may find too small or too large.
+        name: of the target, for errors.
 
     Raises:
-        OutputError: it does not, or the suffix names no container of clips.
+        OutputError: the container does not hold the codec, or the suffix names no container of clips.
     """
-    encoder = ENCODERS[codec]
-    if suffix not in encoder.suffixes:
-        known = {suffix for encoder in ENCODERS.values() for suffix in encoder.suffixes}
-        holds = " or ".join(encoder.suffixes)
+    *hardware, last = ENCODERS[codec]
+    if suffix not in last.suffixes:
+        known = {suffix for (*_, encoder) in ENCODERS.values() for suffix in encoder.suffixes}
         found = f"{name} is no file for {codec}" if suffix in known else f"{name} names no format of clips"
-        raise OutputError(found, f"a name that ends in {holds} for {codec}, or a folder", "Choose one of these")
-    return encoder
+        accepted = f"a name that ends in {' or '.join(last.suffixes)} for {codec}, or a folder"
+        raise OutputError(found, accepted, "Choose one of these")
+    return next((encoder for encoder in hardware if _opens(encoder, size)), last)
+
+
+def _opens(encoder: Encoder, size: tuple[int, int]) -> bool:
+    """Whether an encoder starts; one that drives a card is known to FFmpeg also where there is no such card."""
+    try:
+        context = av.CodecContext.create(encoder.name, "w")
+        context.width, context.height = (side + side % 2 for side in size)
+        context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
+        context.options = encoder.told(20)
+        context.open()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True

@@ -205,6 +205,14 @@ def test_animated_gif(home, clips):
         np.testing.assert_array_equal(frame.pixels, clips.picture(frame.index, 64, 48))
 
 
+def test_a_gif_that_stands_still_is_a_clip_of_one_frame(home, clips):
+    """To the page's video side, that is; by itself it counts as a picture."""
+    Image.fromarray(clips.picture(0, 64, 48)).save("a.gif")
+    assert not is_clip(Path("a.gif"))
+    assert times(Path("a.gif")) == [0]
+    assert probe(Path("a.gif")).rate > 0
+
+
 def test_part_of_a_clip(home, clips):
     """From start on and before end, with the source's times, whatever the key frames; as in the whole clip."""
     path = clips.make(home / "a.mp4", times=tuple(range(0, 4000, 40)), size=(32, 32))
