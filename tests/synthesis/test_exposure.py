@@ -104,3 +104,30 @@ def test_clipped_highlights_streak_brighter_than_their_surroundings_explain():
         settings = MotionSettings(camera=move, thing=STILL, thing_share=0.0, highlights=highlights)
         blurred[highlights] = temporal_level(moving_frames(picture, picture, 64, settings, generator()), 13)
     assert blurred[20.0].max() > blurred[1.0].max() + 0.05
+
+
+def test_more_objects_join_some_samples():
+    # Each further object is half as likely: of a second and a third, 1 - (1 - 1/2)(1 - 1/4) of the samples have one.
+    picture, other = photo(64).expand(60, -1, -1, -1), photo(64).flip(3).expand(60, -1, -1, -1)
+    still = {"camera": STILL, "thing_share": 1.0, "thing": PathSettings(shift=20.0, least_shift=20.0), "frames": 3}
+    one, three = (
+        moving_frames(picture, other, 40, MotionSettings(things=things, **still), generator()) for things in (1, 3)
+    )
+    joined = (one != three).flatten(1).any(dim=1)
+    assert 0.45 < joined.float().mean() < 0.8
+    change = (three[:, 2] - three[:, 0]).abs().amax(dim=(1, 2, 3)) - (one[:, 2] - one[:, 0]).abs().amax(dim=(1, 2, 3))
+    assert change[~joined].abs().max() == 0 and change[joined].abs().mean() > 0.01, "they move on their own"
+
+
+def test_named_frames_are_single_instants():
+    move = PathSettings(shift=38.0, least_shift=38.0, rotation=0.0, zoom=0.0, perspective=0.0, order=1)
+    settings = MotionSettings(camera=move, thing=STILL, thing_share=0.0, highlights=1.0)
+    usual = moving_frames(photo(128), photo(128), 48, settings, generator())
+    named = moving_frames(photo(128), photo(128), 48, settings, generator(), sharp=[0, 6, 12])
+    same = [torch.equal(usual[:, frame], named[:, frame]) for frame in range(13)]
+    assert same == [frame not in (0, 12) for frame in range(13)]
+
+    def detail(light: torch.Tensor) -> float:
+        return float(light.diff(dim=-1).abs().mean() + light.diff(dim=-2).abs().mean())
+
+    assert all(detail(named[:, frame]) > detail(usual[:, frame]) for frame in (0, 12))

@@ -45,3 +45,25 @@ def test_higher_orders_bend():
 def test_one_seed_one_path():
     assert torch.equal(draw(seed=5), draw(seed=5))
     assert not torch.equal(draw(seed=5), draw(seed=6))
+
+
+def test_trembling_paths_span_their_extent_and_turn_sharply():
+    paths = draw(count=200, shift=30.0, least_shift=30.0, shaky=1.0)[:, :, :2, 2] * SIDE / 2
+    span = (paths.amax(dim=1) - paths.amin(dim=1)).norm(dim=1)
+    torch.testing.assert_close(span, torch.full((200,), 30.0), atol=1e-3, rtol=0)
+    assert torch.equal(paths[:, 19], torch.zeros(200, 2))
+
+    def sharpest_turn(path: torch.Tensor) -> torch.Tensor:
+        steps = torch.nn.functional.normalize(path[:, 1:] - path[:, :-1], dim=2)
+        return (steps[:, 1:] * steps[:, :-1]).sum(dim=2).amin(dim=1)
+
+    curves = draw(count=200, shift=30.0, least_shift=30.0)[:, :, :2, 2]
+    assert (sharpest_turn(paths) < 0).float().mean() > (sharpest_turn(curves) < 0).float().mean() + 0.3
+
+
+def test_a_share_of_paths_trembles():
+    straight = {"rotation": 0.0, "zoom": 0.0, "perspective": 0.0, "order": 1}
+    paths = draw(count=400, shaky=0.3, **straight)[:, :, :2, 2]
+    length = (paths[:, 1:] - paths[:, :-1]).norm(dim=2).sum(dim=1)
+    chord = (paths[:, -1] - paths[:, 0]).norm(dim=1)
+    assert 0.2 < (length > 1.02 * chord).float().mean() < 0.4

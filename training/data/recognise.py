@@ -73,12 +73,12 @@ def recognise(files: Files) -> list[Entry]:
     for layout in LAYOUTS:
         tests = _test_list(files, layout)
         for rule in layout.rules:
-            found = list(_matches(layout, rule, by_stem, assigned, tests))
+            found = list(_matches(files, layout, rule, by_stem, assigned, tests))
             for entry in found:
                 assigned.update(entry.files)
             entries += [entry for entry in found if entry.role]
     photos = (name for name in by_stem.values() if name not in assigned and not _BLURRED.search(name))
-    entries += [Entry("own photos", "photos", _kept_back(name), "", None, 0, (name,)) for name in photos]
+    entries += [Entry("own photos", "photos", _kept_back(files, name), "", None, 0, (name,)) for name in photos]
     return entries
 
 
@@ -137,7 +137,12 @@ def summary(source: Path) -> str:
 
 
 def _matches(
-    layout: Layout, rule: Rule, by_stem: dict[str, str], assigned: set[str], tests: Callable[[str], bool] | None
+    files: Files,
+    layout: Layout,
+    rule: Rule,
+    by_stem: dict[str, str],
+    assigned: set[str],
+    tests: Callable[[str], bool] | None,
 ) -> Iterator[Entry]:
     """Entries of one rule; one without a role says that its file is settled."""
     pattern = re.compile(r"(?P<root>(?:^|.*/))" + _regex(rule.files) + "$")
@@ -156,7 +161,7 @@ def _matches(
         number = re.search(r"\d+$", fields.get("frame") or "")
         test = (
             layout.evaluation_only
-            or _kept_back(name)
+            or _kept_back(files, name)
             or bool({*layout.test_clips} & {*PurePosixPath(name).parts})
             or (tests is not None and tests(name))
         )
@@ -164,8 +169,9 @@ def _matches(
         yield Entry(layout.name, rule.role, test, clip, moment, int(fields.get("level") or 0), (name, *truths))
 
 
-def _kept_back(name: str) -> bool:
-    return bool(_EVALUATION.search(name)) or held_out(name)
+def _kept_back(files: Files, name: str) -> bool:
+    # Who points to the train/ folder of a set means its split, too.
+    return bool(_EVALUATION.search(name)) or held_out(f"{files.source.name}/{name}")
 
 
 def _truths(rule: Rule, fields: dict[str, str], by_stem: dict[str, str]) -> tuple[str, ...]:

@@ -1,0 +1,124 @@
+"""Temporal levels written to disk, their resumption, and the validation sets of clips and of CIFAR-10."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from deblur_demo import metrics
+from deblur_demo.errors import InputError, SettingError
+from training.__main__ import main
+from training.data.temporal import write_levels
+from training.data.validation import CLIP_FRAMES, write_validation
+
+
+def frame(number: int) -> np.ndarray:
+    return data.coffee()[40:88, 100 + 3 * number : 164 + 3 * number]
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """A clip of 21 numbered frames with one missing after the 15th, below train/."""
+    folder = tmp_path / "high_speed/train/walk"
+    folder.mkdir(parents=True)
+    for number in [*range(1, 16), *range(17, 23)]:
+        cv2.imwrite(str(folder / f"{number:06d}.png"), frame(number)[..., ::-1])
+    return tmp_path / "high_speed"
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+
+
+def test_levels_are_means_in_linear_light(clips: Path, tmp_path: Path):
+    assert write_levels(clips, tmp_path / "out", highest=7, every=5) == (2, 0)
+    folder = tmp_path / "out/train/walk"
+    assert sorted(path.name for path in folder.iterdir()) == ["TL1", "TL3", "TL5", "TL7"]
+    # Middles 4 and 9 of frames 1 to 15; the piece after the gap is too short.
+    assert sorted(path.name for path in (folder / "TL7").iterdir()) == ["000004.png", "000009.png"]
+    for middle in (4, 9):
+        for n in (1, 3, 5, 7):
+            light = [(frame(k) / 255.0) ** 2.2 for k in range(middle - n // 2, middle + n // 2 + 1)]
+            expected = 255 * np.mean(light, axis=0) ** (1 / 2.2)
+            error = np.abs(read(folder / f"TL{n}/{middle:06d}.png") - expected)
+            assert error.max() <= (0.51 if n > 1 else 1e-6), f"TL{n} of frame {middle}"
+
+
+def test_complete_samples_are_skipped_and_missing_ones_made(clips: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    write_levels(clips, out, highest=5, every=3)
+    kept, lost = out / "train/walk/TL5/000003.png", out / "train/walk/TL3/000006.png"
+    content = lost.read_bytes()
+    kept.write_bytes(b"kept as it is")
+    lost.unlink()
+    written, there = write_levels(clips, out, highest=5, every=3)
+    assert (written, there) == (1, 4)
+    assert kept.read_bytes() == b"kept as it is" and lost.read_bytes() == content
+    assert not list(out.rglob("*.partial"))
+
+
+def test_a_video_gives_levels_too(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    writer = cv2.VideoWriter(str(tmp_path / "in/walk.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 30, (64, 48))
+    for number in range(12):
+        writer.write(np.ascontiguousarray(frame(number)[..., ::-1]))
+    writer.release()
+    assert write_levels(tmp_path / "in", tmp_path / "out", highest=5, every=4) == (2, 0)
+    sharp = read(tmp_path / "out/walk/TL1/000006.png")
+    assert metrics.psnr(sharp, frame(6)) > 28 > metrics.psnr(sharp, frame(7)), "the frame in the middle"
+
+
+def test_what_is_no_clip_is_said(clips: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="no clip of at least 17 frames"):
+        write_levels(clips, tmp_path / "out", highest=17)
+    with pytest.raises(SettingError, match="odd"):
+        write_levels(clips, tmp_path / "out", highest=6)
+
+
+def test_prepare_on_the_command_line(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main(["prepare", str(clips), "--temporal", str(tmp_path / "out"), "--highest", "3", "--every", "9"]) == 0
+    assert "3 samples written" in capsys.readouterr().out
+    assert main(["prepare", str(tmp_path / "out")]) == 0
+    assert "6 levels (T-GoPro), to train on" in capsys.readouterr().out
+    assert main(["prepare", str(tmp_path / "absent")]) == 1
+    assert "neither a folder nor a file" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["prepare", "--help"])
+    text = capsys.readouterr().out
+    assert "Nothing is downloaded" in text and "CC BY 4.0" in text and "https://seungjunnah.github.io" in text
+
+
+def test_validation_clips_are_consecutive_exposures(corpus_folder: Path, tmp_path: Path):
+    for target in ("one", "two"):
+        assert write_validation(corpus_folder, tmp_path / target, "clips", side=48) == 2 * CLIP_FRAMES
+    folder = tmp_path / "one/photos_kodak_01"
+    names = sorted(path.name for path in (folder / "blur").iterdir())
+    assert names == [f"{number:05d}.png" for number in range(CLIP_FRAMES)]
+    for name in names:
+        blurred, sharp = read(folder / "blur" / name), read(folder / "sharp" / name)
+        assert np.array_equal(blurred, read(tmp_path / "two/photos_kodak_01/blur" / name))
+        own = np.abs(cv2.blur(blurred, (9, 9)).astype(float) - cv2.blur(sharp, (9, 9))).mean()
+        assert own < 8, "a frame and its truth show the same place"
+    sharp = [read(folder / "sharp" / name).astype(float) for name in names]
+    assert all(np.abs(a - b).mean() > 1 for a, b in zip(sharp, sharp[1:], strict=False)), "the camera moves on"
+
+
+def test_validation_of_cifar_is_blurred_test_pictures(tmp_path: Path):
+    pictures = np.stack([data.astronaut()[16 * k : 16 * k + 32, 200:232] for k in range(20)])
+    np.savez(tmp_path / "cifar.npz", x_train=pictures[:1], x_test=pictures)
+    for target in ("one", "two"):
+        assert write_validation(tmp_path, tmp_path / target, "gaussian") == 20
+    blurred, again, sharp = (
+        np.stack([read(path) for path in sorted((tmp_path / side).iterdir())])
+        for side in ("one/blur", "two/blur", "one/sharp")
+    )
+    assert np.array_equal(sharp, pictures) and np.array_equal(blurred, again)
+    detail = [np.abs(np.diff(x.astype(float), axis=2)).mean(axis=(1, 2, 3)) for x in (blurred, sharp)]
+    kept = detail[0] / detail[1]
+    assert kept.min() < 0.5 and kept.max() > 0.8, "widths from 0 to 3"
+    with pytest.raises(InputError, match="CIFAR"):
+        write_validation(tmp_path / "one", tmp_path / "three", "gaussian")
