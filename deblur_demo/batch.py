@@ -15,6 +15,7 @@ from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_cl
 from deblur_demo.errors import InputError, OutputError, SettingError
 from deblur_demo.media.clip import is_clip
 from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
+from deblur_demo.media.paths import make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
@@ -188,7 +189,7 @@ def carry_out_clip(
     if order.steps is not None:
         raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", "Leave out --steps-dir")
     _check_free(order.target, order)
-    _make_folder(order.target.parent)
+    make_folder(order.target.parent)
     for event in deblur_clip(ClipJob(order.source, order.target, truth=order.truth, **wishes), deblurrer, iterations):
         if isinstance(event, FrameReport):
             outcome.frames.append(_plain(event, FRAME_FIGURES))
@@ -227,7 +228,7 @@ def _check_free(path: Path, order: Order) -> None:
 def _write(photo: Photo, path: Path, order: Order) -> tuple[str, ...]:
     """Write one result; gives what its format could not hold."""
     _check_free(path, order)
-    _make_folder(path.parent)
+    make_folder(path.parent)
     return write_image(photo, path)
 
 
@@ -249,17 +250,4 @@ def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outc
         "iterations": job.iterations,
         "files": [asdict(outcome) for outcome in outcomes],
     }
-    _make_folder(path.parent)
-    try:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}", "a writable file", "Change --json") from error
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder {path} cannot be made: {error.strerror}", "a writable place", "Choose another"
-        ) from error
+    write_text(path, json.dumps(report, indent=2) + "\n")

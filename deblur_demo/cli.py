@@ -11,9 +11,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from deblur_demo import settings
-from deblur_demo.errors import DeblurError, SettingError
+from deblur_demo.errors import DeblurError, OutputError, SettingError
 
 TABLE_WIDTH = 120  # letters in a line of `models`
+SHAKE_KNOBS = (
+    settings.LEVEL,
+    settings.SHIFT,
+    settings.SEED,
+    settings.OBJECTS,
+    settings.NOISE,
+    settings.SATURATION,
+)
 
 if TYPE_CHECKING:
     from deblur_demo.batch import Outcome
@@ -94,6 +102,17 @@ def _parser() -> argparse.ArgumentParser:
     for knob in (settings.CODEC, settings.CRF):
         knob.add_to(clips)
 
+    blurring = commands.add_parser("blur", help="shake a sharp photo on purpose, so that the truth is known")
+    blurring.set_defaults(command=_blur)
+    blurring.add_argument("source", type=Path, metavar="IN", help="a sharp photo")
+    blurring.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the blurred photo")
+    blurring.add_argument("--sharp", type=Path, metavar="FILE", help="also write the truth that belongs to it")
+    blurring.add_argument("--levels-dir", type=Path, metavar="DIR", help="also write every temporal level")
+    blurring.add_argument("--path", type=Path, metavar="JSON", help="the shake to repeat, instead of the flags below")
+    blurring.add_argument("--json", type=Path, metavar="FILE", help="write the shake, to repeat it on another photo")
+    for knob in SHAKE_KNOBS:
+        knob.add_to(blurring)
+
     listing = commands.add_parser("models", help="list the models")
     listing.set_defaults(command=_models)
     listing.add_argument("--json", action="store_true", help="print everything about them as JSON")
@@ -164,6 +183,29 @@ def _deblur(options: argparse.Namespace) -> int:
     if options.json:
         batch.write_report(options.json, job, deblurrer, outcomes)
     return int(any(outcome.error for outcome in outcomes))
+
+
+def _blur(options: argparse.Namespace) -> int:
+    from deblur_demo import lab
+    from deblur_demo.media.image import read_image, write_image
+    from deblur_demo.media.paths import make_folder, write_text
+
+    wanted = {knob.name: getattr(options, knob.name) for knob in SHAKE_KNOBS}
+    shake = lab.read_shake(options.path) if options.path else lab.Shake(**wanted)
+    shaken = lab.shake_photo(read_image(options.source), shake)
+    files = {options.out: shaken.blurred}
+    if options.sharp:
+        files[options.sharp] = shaken.sharp
+    if options.levels_dir:
+        files |= {options.levels_dir / f"TL{level:02d}.png": photo for level, photo in shaken.levels.items()}
+    for path, photo in files.items():
+        if path.exists() and path.samefile(options.source):
+            raise OutputError(f"{path} is the photo given", "another file", "Change the name")
+        make_folder(path.parent)
+        print(path, *write_image(photo, path), sep="\n  ")
+    if options.json:
+        write_text(options.json, shaken.shake.to_json())
+    return 0
 
 
 def _wording(event: TileDone | StepReport | Begun | FrameReport | ClipReport) -> str:

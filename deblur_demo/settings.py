@@ -143,3 +143,10 @@ CRF = Setting("crf", 18, "quality of a written clip: smaller is better and large
 MAX_CLIP_MEGAPIXELS = Setting("max_clip_megapixels", 16, "largest frame of a clip", low=0.01, kind=float)
 MAX_CLIP_FRAMES = Setting("max_clip_frames", 40000, "most frames of a clip", low=1)
 MAX_CLIP_MINUTES = Setting("max_clip_minutes", 30, "longest clip in minutes", low=0.01, kind=float)
+
+SEED = Setting("seed", 0, "which of the drawn paths, and which noise", low=0, high=2**31 - 1)
+SHIFT = Setting("shift", 24, "length of a path by lot in pixels", low=0.1, high=200, kind=float)
+LEVEL = Setting("level", 9, "temporal level of the blurred picture, odd: frames it is exposed for", low=1, high=13)
+OBJECTS = Setting("objects", 0, "things that move on their own", low=0, high=3)
+NOISE = Setting("noise", 0, "sensor noise, 1 is a phone indoors", low=0, high=20, kind=float)
+SATURATION = Setting("saturation", 1, "light behind clipped pixels, as a multiple of white", low=1, high=20, kind=float)

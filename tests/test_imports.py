@@ -14,24 +14,26 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Part of deblur_demo -> the parts it may import besides itself.
 FOUNDATION = {"errors", "settings"}
+MEASURES = {"metrics", "flicker", "spectrum"}
+MACHINERY = FOUNDATION | MEASURES | {"media", "models", "runtime", "catalogue"}
 MAY_IMPORT = {
     "__init__": set(),
     "errors": set(),
     "settings": {"errors"},
     "metrics": FOUNDATION,
+    "flicker": FOUNDATION,
+    "spectrum": FOUNDATION,
     "synthesis": FOUNDATION,
     "media": FOUNDATION,
     "models": FOUNDATION,
     "runtime": FOUNDATION | {"media", "models"},
     "catalogue": FOUNDATION | {"models"},
-    "pipeline": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue"},
-    "flicker": FOUNDATION,
-    "spectrum": FOUNDATION,
-    "clips": FOUNDATION | {"metrics", "flicker", "media", "models", "runtime", "pipeline"},
-    "batch": FOUNDATION | {"metrics", "media", "models", "runtime", "catalogue", "pipeline", "clips"},
-    "cli": FOUNDATION
-    | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline", "clips", "batch"},
-    "ui": FOUNDATION | {"metrics", "synthesis", "media", "models", "runtime", "catalogue", "pipeline", "clips"},
+    "lab": FOUNDATION | {"media", "synthesis"},
+    "pipeline": MACHINERY,
+    "clips": MACHINERY | {"pipeline"},
+    "batch": MACHINERY | {"pipeline", "clips"},
+    "cli": MACHINERY | {"synthesis", "lab", "pipeline", "clips", "batch"},
+    "ui": MACHINERY | {"synthesis", "lab", "pipeline", "clips"},
     "__main__": {"cli"},
 }
 

@@ -6,7 +6,7 @@ import re
 import secrets
 from pathlib import Path
 
-from deblur_demo.errors import InputError
+from deblur_demo.errors import InputError, OutputError
 
 
 def shown(path: Path) -> str:
@@ -49,6 +49,33 @@ def check_file(path: Path, what: str, accepted: str) -> int:
     if size == 0:
         raise InputError(f"{name} is empty (0 bytes)", accepted, "Copy or export it again")
     return size
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {path} cannot be made: {error.strerror}", "a writable place", "Choose another"
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, in a folder that is made if need be.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    make_folder(path.parent)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}", "a writable file", "Choose another") from error
 
 
 def partial(path: Path) -> Path:

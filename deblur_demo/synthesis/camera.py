@@ -90,8 +90,13 @@ def sensor_noise(image: Tensor, settings: CameraSettings, generator: torch.Gener
         # Squared, so that clean pictures are as frequent as in life; the mean stays near the setting.
         return 1.5 * torch.rand(one_each, generator=generator, device=image.device) ** 2
 
+    return light_noise(image, settings.shot * level(), settings.read * level(), generator)
+
+
+def light_noise(image: Tensor, shot: Tensor | float, read: Tensor | float, generator: torch.Generator) -> Tensor:
+    """Noise of known strength: display values of any shape; ``shot`` and ``read`` as in ``CameraSettings``, exact."""
     light = to_light(image)
-    variance = settings.shot * level() * light + settings.read * level() * 0.25
+    variance = shot * light + read * 0.25
     noise = torch.randn(image.shape, generator=generator, device=image.device)
     return to_display(light + variance.sqrt() * noise)
 

@@ -73,6 +73,7 @@ def moving_frames(
     settings: MotionSettings,
     generator: torch.Generator,
     sharp: Sequence[int] | None = None,
+    camera: Tensor | None = None,
 ) -> Tensor:
     """Move sharp pictures under a camera, with pieces of a second picture as moving objects.
 
@@ -86,13 +87,15 @@ def moving_frames(
         settings: extents of the motion.
         generator: random source on the pictures' device.
         sharp: frames that are a single instant; None: the middle one.
+        camera: the camera's path as ``paths`` has them, (B, frames * subframes, 3, 3); None: drawn by lot.
 
     Returns:
         Frames in linear light, (B, T, 3, crop, crop).
     """
     count, _, side, _ = background.shape
     instants = settings.frames * settings.subframes
-    camera = random_paths(count, instants, side, settings.camera, generator)
+    if camera is None:
+        camera = random_paths(count, instants, side, settings.camera, generator)
     own = [random_paths(count, instants, side, settings.thing, generator)]
 
     scene = _uncover_highlights(to_light(background), settings.highlights, generator)

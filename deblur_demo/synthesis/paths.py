@@ -9,10 +9,12 @@ of them may have the shifts of a trembling hand instead (Boracchi & Foi 2012, as
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,26 @@ def random_paths(count: int, instants: int, side: int, settings: PathSettings, g
         curve = torch.cat((torch.where(chosen, tremor, curve[..., :2]), curve[..., 2:]), dim=2)
     curve = curve - curve[:, instants // 2 : instants // 2 + 1]
     return _homographies(curve)
+
+
+def drawn_path(points: Sequence[tuple[float, float]], instants: int, side: int) -> Tensor:
+    """The path that shifts the picture along given points, without a turn.
+
+    Args:
+        points: (x, y) in pixels, evenly spaced in time; at least one. What lies still in front of the
+            camera travels along them on the picture, and is in its place at the middle instant.
+        instants: points in time, M, odd.
+        side: width and height in pixels of the picture that the path moves over.
+
+    Returns:
+        Homographies (1, M, 3, 3) that map output to source coordinates.
+    """
+    track = torch.tensor(points, dtype=torch.float32).reshape(-1, 2).t()[None]  # (1, 2, K)
+    if track.shape[2] == 1:
+        track = track.repeat(1, 1, 2)
+    track = F.interpolate(track, size=instants, mode="linear", align_corners=True)[0].t()  # (M, 2)
+    shift = (track[instants // 2] - track) * 2 / side  # sampled from where it comes from
+    return _homographies(F.pad(shift, (0, 4))[None])
 
 
 def _bezier(travel: Tensor, instants: int, highest: int, normal, uniform) -> Tensor:

@@ -1,0 +1,132 @@
+"""The blur lab: a drawn path does what it says, by lot is repeatable, and what comes out goes in again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from skimage import data
+
+from deblur_demo import metrics
+from deblur_demo.cli import main
+from deblur_demo.errors import InputError, SettingError
+from deblur_demo.lab import LEVELS, Shake, read_shake, shake_photo
+from deblur_demo.media.image import Photo, read_image, write_image
+
+STRAIGHT = tuple((float(x), 0.0) for x in range(-10, 11))  # 20 pixels to the right
+
+
+@pytest.fixture(scope="module")
+def photo() -> Photo:
+    return Photo(data.coffee()[100:228, 200:392].copy())
+
+
+def test_the_first_level_is_the_photo_and_every_level_is_blurrier(photo):
+    shaken = shake_photo(photo, Shake(path=STRAIGHT, level=13))
+    assert np.abs(shaken.sharp.pixels.astype(int) - photo.pixels).max() <= 1
+    closeness = [metrics.psnr(shaken.levels[n].pixels, photo.pixels) for n in LEVELS]
+    assert closeness == sorted(closeness, reverse=True) and closeness[1] - closeness[-1] > 3
+    assert np.array_equal(shaken.blurred.pixels, shaken.levels[13].pixels)
+
+
+def test_a_straight_path_is_a_straight_kernel_of_its_length(photo):
+    kernel = shake_photo(photo, Shake(path=STRAIGHT, level=13)).kernel
+    middle = kernel.shape[0] // 2
+    assert kernel.sum() == pytest.approx(1, abs=1e-5)
+    assert kernel[middle].sum() == pytest.approx(1, abs=1e-3), "nothing above or below the line"
+    lit = np.flatnonzero(kernel[middle] > 0.01)
+    assert (lit[0] - middle, lit[-1] - middle) == (-10, 10)
+    assert kernel[middle, lit[1:-1]].std() < 0.2 * kernel[middle, lit].mean(), "an even speed"
+
+
+def test_the_kernel_is_what_the_lab_does_in_linear_light(photo):
+    shaken = shake_photo(photo, Shake(path=((0, 0), (6, 8), (3, 12)), level=9))
+    light = (photo.pixels / 255.0) ** 2.2
+    reach = shaken.kernel.shape[0] // 2
+    height, width = photo.pixels.shape[:2]
+    expected = sum(
+        weight * np.roll(light, (y - reach, x - reach), (0, 1)) for (y, x), weight in np.ndenumerate(shaken.kernel)
+    )
+    inside = np.s_[2 * reach : height - 2 * reach, 2 * reach : width - 2 * reach]
+    seen = (shaken.blurred.pixels / 255.0) ** 2.2
+    # The middle frame of an exposure is one sharp instant, a frame's share of it is all that may differ.
+    assert np.abs(seen - expected)[inside].mean() < 0.006
+
+
+def test_a_path_by_lot_is_repeatable_and_as_long_as_asked(photo):
+    shake = Shake(seed=5, shift=30, level=13, noise=1, objects=2, saturation=3)
+    first, second, other = (shake_photo(photo, s) for s in (shake, shake, Shake(seed=6, shift=30, level=13)))
+    assert np.array_equal(first.blurred.pixels, second.blurred.pixels)
+    assert not np.array_equal(first.blurred.pixels, other.blurred.pixels)
+    assert 8 < np.ptp(other.shake.path, axis=0).max() <= 60
+    again = shake_photo(photo, Shake.from_json(first.shake.to_json()))
+    assert metrics.psnr(again.blurred.pixels, first.blurred.pixels) > 50, (
+        "the path in the JSON is the one that was drawn"
+    )
+
+
+def test_noise_and_objects_only_touch_what_they_should(photo):
+    calm = shake_photo(photo, Shake(path=STRAIGHT))
+    noisy = shake_photo(photo, Shake(path=STRAIGHT, noise=2))
+    assert np.array_equal(calm.sharp.pixels, noisy.sharp.pixels)
+    assert 3 < metrics.change(calm.blurred.pixels, noisy.blurred.pixels) < 12
+    crowded = shake_photo(photo, Shake(path=STRAIGHT, objects=1))
+    assert metrics.change(crowded.sharp.pixels, photo.pixels) > 1, "an object is part of the truth"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (120, 7)])
+def test_every_shape_comes_back(shape):
+    shaken = shake_photo(Photo(np.full((*shape, 3), 90, np.uint8)), Shake(shift=20, seed=1))
+    assert shaken.blurred.pixels.shape == (*shape, 3)
+    assert np.abs(shaken.blurred.pixels.astype(int) - 90).max() <= 1
+
+
+def test_large_photos_are_reduced_and_deep_ones_stay_deep():
+    deep = Photo(np.tile(np.arange(2000, dtype=np.uint16) * 30, (1200, 1))[..., None].repeat(3, 2))
+    shaken = shake_photo(deep, Shake(path=((0, 0),), level=3))
+    assert shaken.sharp.pixels.dtype == np.uint16 and shaken.sharp.pixels.shape[:2] == (1095, 1825)
+    assert any("reduced" in notice for notice in shaken.blurred.notices)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"colour": 1}',
+        '{"path": [[1]]}',
+        '{"path": [[NaN, 0]]}',
+        '{"level": 4}',
+        '{"seed": -1}',
+        '{"path": 3}',
+    ],
+)
+def test_a_shake_that_makes_no_sense_is_refused(text):
+    with pytest.raises(SettingError):
+        Shake.from_json(text)
+
+
+def test_a_shake_comes_back_from_its_file(tmp_path):
+    shake = Shake(path=STRAIGHT, noise=0.5, level=7)
+    (tmp_path / "shake.json").write_text(shake.to_json())
+    assert read_shake(tmp_path / "shake.json") == shake
+    assert json.loads(shake.to_json())["level"] == 7
+    with pytest.raises(InputError):
+        read_shake(tmp_path / "none.json")
+
+
+def test_the_command_line_blurs_and_repeats(photo, tmp_path, capsys):
+    write_image(photo, tmp_path / "sharp.png")
+    words = ["blur", tmp_path / "sharp.png", "-o", tmp_path / "a.png", "--seed", 3, "--level", 13]
+    files = ["--json", tmp_path / "s.json", "--sharp", tmp_path / "truth.png", "--levels-dir", tmp_path / "levels"]
+    assert main([*map(str, words + files)]) == 0
+    expected = shake_photo(photo, Shake(seed=3, level=13))
+    assert np.array_equal(read_image(tmp_path / "a.png").pixels, expected.blurred.pixels)
+    assert np.array_equal(read_image(tmp_path / "truth.png").pixels, expected.sharp.pixels)
+    assert len(list((tmp_path / "levels").iterdir())) == len(LEVELS)
+    repeat = ["blur", tmp_path / "sharp.png", "-o", tmp_path / "b.png", "--path", tmp_path / "s.json"]
+    assert main([*map(str, repeat)]) == 0
+    assert metrics.psnr(read_image(tmp_path / "b.png").pixels, expected.blurred.pixels) > 50
+    assert main(["blur", str(tmp_path / "sharp.png"), "-o", str(tmp_path / "sharp.png")]) == 1
+    assert "is the photo given" in capsys.readouterr().err
