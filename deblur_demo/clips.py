@@ -189,7 +189,7 @@ def deblur_clip(
                 yield report
                 notices.extend(notice for step in event.steps for notice in step.notices)
         output.close()
-        writer.close()
+        writer.close(complete=True)
         notices.extend(writer.notices)
     before, after = flicker.value
     yield ClipReport(writer.frames, before, after, tuple(dict.fromkeys(notices)))

@@ -159,13 +159,16 @@ class ClipWriter:
         """
         self._sink.write(frame)
 
-    def close(self) -> None:
+    def close(self, complete: bool = False) -> None:
         """Finish the file; a second time does nothing.
+
+        Args:
+            complete: whether all frames are written: sound that outlasts the pictures is kept then.
 
         Raises:
             OutputError: as ``write``.
         """
-        self._sink.close()
+        self._sink.close(complete)
 
     def __enter__(self) -> ClipWriter:
         return self

@@ -32,6 +32,7 @@ from deblur_demo.media.sound import Sounds
 MUXERS = {".mp4": "mp4", ".webm": "webm"}
 KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to
 MOST_BETWEEN_KEYS = 250  # frames, as some recorders declare 1000 a second
+FOREVER = Fraction(10**7)  # seconds, longer than any clip
 FINE = 48_000  # ticks a second that the times of whole tracks have at least
 FINEST = 10_000_000  # ticks a second; a finer time base is rounded to microseconds
 PADDED = "H.264 has even sides only: the last {} is repeated once."
@@ -112,7 +113,7 @@ class ClipFile:
             self._last_duration = frame.duration or 1 / self._source.rate
             self.frames += 1
 
-    def close(self) -> None:
+    def close(self, complete: bool = False) -> None:
         """Bring pictures and sound to their ends and put the file in its place; without frames there is none."""
         if self._container is None:
             return
@@ -127,7 +128,8 @@ class ClipFile:
             self._held.duration = max(1, round(self._last_duration / self._held.time_base))
             self._container.mux(self._held)
             if self._sounds:
-                self._sounds.write(self._offset, last + self._last_duration, last=True)
+                rest = FOREVER if self._end is None else self._end
+                self._sounds.write(self._offset, rest if complete else last + self._last_duration, last=True)
                 self._sounds.close()
             self._container.close()
             self._container = None

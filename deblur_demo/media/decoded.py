@@ -7,12 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from numpy import ndarray
 
-EXACT = (
-    Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-)
+# The scaler's bilinear filter with exact rounding and full chroma; PyAV 17 has no names for these bits.
+EXACT = 0x2 | 0x40000 | 0x2000 | 0x4000
 # Numbers of ITU-T H.273 for matrices that the scaler knows; others count as not said.
 MATRICES = {0, 1, 4, 5, 6, 7, 9}
 HDR_CURVES = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)

@@ -98,7 +98,7 @@ class FrameFolder:
         write_image(Photo(frame.pixels), self._target / NAME.format(self.frames))
         self.frames += 1
 
-    def close(self) -> None:
+    def close(self, complete: bool = False) -> None:
         """All is in its place already."""
 
 
