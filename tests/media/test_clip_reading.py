@@ -111,9 +111,10 @@ def test_hdr_becomes_standard(home, clips):
     """The white of paper, 203 cd/m2, is at 58 % of the PQ curve (BT.2408) and white on a screen; 26 cd/m2 is grey."""
 
     def grey(index: int, width: int, height: int) -> av.VideoFrame:
-        samples = np.full((height * 3 // 2, width), 512, np.uint16)
-        samples[:height] = 64 + round(876 * (0.5807, 0.3788)[index])
-        return av.VideoFrame.from_ndarray(samples, format="yuv420p10le")
+        frame = av.VideoFrame(width, height, "yuv420p10le")
+        for plane, sample in zip(frame.planes, (64 + round(876 * (0.5807, 0.3788)[index]), 512, 512), strict=True):
+            plane.update(np.full(plane.buffer_size // 2, sample, np.uint16))
+        return frame
 
     path = clips.make(
         home / "a.mp4",
