@@ -7,15 +7,15 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy import ndarray
+
+from deblur_demo.media import wide
 
 # The scaler's bilinear filter with exact rounding and full chroma; PyAV 17 has no names for these bits.
 EXACT = 0x2 | 0x40000 | 0x2000 | 0x4000
 # Numbers of ITU-T H.273 for matrices that the scaler knows; others count as not said.
 MATRICES = {0, 1, 4, 5, 6, 7, 9}
-HDR_CURVES = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
-WIDE_PRIMARIES = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
 # Beyond these sides of an SD picture, files that do not say are in BT.709, as players assume.
 SD_WIDTH, SD_HEIGHT = 1279, 576
 
@@ -28,17 +28,18 @@ class Upright:
 
     def __call__(self, frame: av.VideoFrame) -> ndarray:
         """The frame's pixels, (H,W,3) uint8 RGB, turned as the file says."""
-        options = {"format": "rgb24", "dst_color_range": ColorRange.JPEG, "interpolation": EXACT}
+        special = is_hdr(frame) or frame.color_primaries in wide.WIDE
+        options = {
+            "format": "rgb48le" if special else "rgb24",
+            "dst_color_range": ColorRange.JPEG,
+            "interpolation": EXACT,
+        }
         if frame.colorspace not in MATRICES:
             sd = frame.width <= SD_WIDTH and frame.height <= SD_HEIGHT
             options["src_colorspace"] = Colorspace.SMPTE170M if sd else Colorspace.ITU709
-        if is_hdr(frame) or frame.color_primaries in WIDE_PRIMARIES:
-            if frame.color_primaries == ColorPrimaries.UNSPECIFIED:
-                frame.color_primaries = ColorPrimaries.BT2020
-            if frame.color_trc == ColorTrc.UNSPECIFIED:
-                frame.color_trc = ColorTrc.BT709
-            options |= {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
         pixels = self._scaler.reformat(frame, **options).to_ndarray()
+        if special:
+            pixels = wide.to_standard(pixels, frame.color_trc, frame.color_primaries)
         degrees, mirrored = orientation(frame)
         if mirrored:
             pixels = pixels[:, ::-1]
@@ -59,7 +60,7 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
 
 def is_hdr(frame: av.VideoFrame) -> bool:
     """Whether its brightness is stored by one of the two curves of high dynamic range, PQ and HLG."""
-    return frame.color_trc in HDR_CURVES
+    return frame.color_trc in wide.HDR_CURVES
 
 
 def notices(frame: av.VideoFrame) -> list[str]:
@@ -70,7 +71,7 @@ def notices(frame: av.VideoFrame) -> list[str]:
         found.append("It is HDR and was converted to standard brightness: what is brighter than white became white.")
     elif depth > 8:
         found.append(f"Its {depth} bits per channel were rounded to 8.")
-    if frame.color_primaries in WIDE_PRIMARIES:
+    if frame.color_primaries in wide.WIDE:
         found.append("Its wide range of colours was converted to that of usual screens (BT.709).")
     if has_alpha(frame):
         found.append("Its transparency was left out.")

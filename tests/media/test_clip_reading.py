@@ -11,6 +11,7 @@ import pytest
 from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from PIL import Image
 
+from deblur_demo.media import wide
 from deblur_demo.media.clip import is_clip, probe, read_frames
 
 
@@ -130,7 +131,27 @@ def test_hdr_becomes_standard(home, clips):
     assert "HDR" in hdr and "BT.709" in wide
     white, grey = (frame.pixels[20, 30].astype(int) for frame in read_frames(path))
     assert white.min() >= 250
-    assert np.ptp(grey) <= 2 and 85 < grey.mean() < 125
+    assert np.abs(grey - 255 * (26 / 203) ** (1 / 2.4)).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("curve", "primaries", "code", "expected"),
+    [
+        (ColorTrc.SMPTE2084, ColorPrimaries.BT2020, (0.5807,) * 3, (255, 255, 255)),  # 203 cd/m2
+        (ColorTrc.SMPTE2084, ColorPrimaries.UNSPECIFIED, (0.5081,) * 3, (190, 190, 190)),  # 100 cd/m2
+        (ColorTrc.SMPTE2084, ColorPrimaries.BT2020, (1.0, 0.0, 0.0), (255, 0, 0)),
+        (ColorTrc.ARIB_STD_B67, ColorPrimaries.BT2020, (0.75,) * 3, (255, 255, 255)),  # 203 cd/m2 as well
+        (ColorTrc.ARIB_STD_B67, ColorPrimaries.BT2020, (0.5,) * 3, (143, 143, 143)),  # 50.6 cd/m2
+        (ColorTrc.BT709, ColorPrimaries.SMPTE432, (0.5,) * 3, (128, 128, 128)),
+        (ColorTrc.BT709, ColorPrimaries.SMPTE432, (0.9, 0.5, 0.5), (244, 121, 124)),
+    ],
+)
+def test_wide_colours_on_a_usual_screen(curve, primaries, code, expected):
+    """Levels by hand from the formulas of BT.2100 and the matrices, at a gamma of 2.4."""
+    pixels = np.full((2, 3, 3), np.round(np.multiply(code, 65535)), np.uint16)
+    result = wide.to_standard(pixels, curve, primaries)
+    assert result.dtype == np.uint8
+    assert np.abs(result.astype(int) - expected).max() <= 2
 
 
 def test_interlaced_frames_are_deinterlaced(home, clips):
