@@ -16,6 +16,7 @@ from training.data.cifar import read_cifar
 from training.data.corpus import load_corpus
 from training.data.files import Files
 from training.data.layouts import LAYOUTS, origins
+from training.data.pack import pack
 from training.data.recognise import LayoutError, evaluation_pairs, summary
 
 CPU = torch.device("cpu")
@@ -119,6 +120,8 @@ def test_realblur_is_split_by_its_lists(tmp_path: Path, kind: str, folder: str):
     expected = [tuple(at[f"{folder}/scene001/{side}/{side}_{shot}.png"] for side in ("blur", "gt")) for shot in (1, 2)]
     assert pair_levels(tmp_path) == [expected]
     assert all("scene002" in pair.files[0] for pair in evaluation_pairs(tmp_path))
+    pack(tmp_path, tmp_path / "pack.zip", megabytes=1)
+    assert [len(series) for series in load_corpus(tmp_path / "pack.zip", CPU).pairs] == [2]
 
 
 def test_dvd_keeps_its_ten_test_clips(tmp_path: Path):

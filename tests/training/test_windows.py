@@ -164,6 +164,7 @@ def test_gaussian_batches_blur_cifar_pictures_without_turning_them(clean: Recipe
     recipe = replace(clean, shares=Shares(photos=0, gaussian=1), batch=64)
     batch = draw_batch(Corpus(cifar=[spike]), recipe, 0, 32, one_stage=True)
     assert len(batch.light) == 0 and batch.goal(1).shape == (64, 3, 32, 32)
+    assert [goals for _, goals in batch.runs] == [[1]], "there is only one blurring of a pair"
     assert torch.equal(batch.truth[0] * 255, spike.float())
     # A spike blurred by sigma has a peak of 1 / (2 pi sigma^2); all widths up to 3 occur.
     peaks = batch.runs[0].window[:, 0, 0, 16, 16].numpy()
@@ -181,7 +182,7 @@ def test_levels_on_disk_give_the_batches_of_their_frames(tmp_path: Path, pan: Co
         cv2.imwrite(str(folder / f"{number:04d}.png"), frame.permute(1, 2, 0).numpy()[..., ::-1])
     assert write_levels(tmp_path / "clip_240fps", tmp_path / "levels", every=13) == (4, 0)
     corpus = load_corpus(tmp_path / "levels", CPU)
-    assert [series.numbers for series in corpus.levels] == [[6, 19, 32, 45]] and not corpus.photos
+    assert [series.numbers for series in corpus.levels] == [[6, 19, 32, 45]] and len(corpus.photos) == 4
     whole = replace(clean, batch=8)
     batch = draw_batch(corpus, whole, 0, 160, one_stage=True, frames=3)
     frames = torch.stack(pan.clips[0])

@@ -63,7 +63,7 @@ def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage:
         index: position in the run.
         crop: side in pixels.
         one_stage: aim at TL1 in a single iteration, once from every level, because making a
-            sequence costs as much as training on it.
+            sequence costs as much as training on it; just once where the batch is all pairs.
         frames: frames in a window, N, odd: the network's ``traits.frames``.
     """
     device = corpus.device
@@ -92,7 +92,7 @@ def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage:
 
     levels, (low, high) = recipe.curriculum.levels, recipe.curriculum.extra
     if one_stage:
-        runs = [Run(blurred_to(level), [1]) for level in levels]
+        runs = [Run(blurred_to(level), [1]) for level in (levels if len(light) else levels[:1])]
     else:
         level = levels[below(len(levels), chance)]
         goals = recipe.curriculum.goals(level, low + below(high - low + 1, chance))

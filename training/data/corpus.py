@@ -62,7 +62,7 @@ class Corpus:
 
     Attributes:
         device: where batches are made.
-        photos: sharp pictures, the truths of pairs among them.
+        photos: sharp pictures, the truths of pairs and TL1 among them.
         clips: consecutive frames of one high-speed clip each.
         levels: (TL1, TL3, TL5, ...) of moments of a clip, numbered in frames of that clip.
         pairs: (blurred, sharp), a series for each clip, so that a long clip need not drown a short one.
@@ -139,8 +139,8 @@ def _pictures(
 
 
 def _photos(entries: list[Entry], picture: Callable, least_side: int) -> list[Tensor | Picture]:
-    """Photos and the truths of pairs, by name."""
-    names = {entry.files[-1] for entry in entries if entry.role in ("photos", "pairs")}
+    """Photos, the truths of pairs and sharp frames of clips, by name."""
+    names = {entry.files[-1] for entry in entries if entry.role in ("photos", "pairs") or entry.level == 1}
     photos = map(picture, sorted(names, key=lambda name: PurePosixPath(name).parts))
     return [photo for photo in photos if min(photo.shape[-2:]) >= least_side]
 
@@ -165,7 +165,7 @@ def _levels(entries: list[Entry], picture: Callable) -> list[Series]:
         for entry in clip:
             moments[entry.moment][entry.level] = entry.files[0]
         whole = {moment: names for moment, names in moments.items() if len(names) == len(known)}
-        if whole and known == list(range(1, 2 * len(known), 2)):
+        if len(known) > 1 and known == list(range(1, 2 * len(known), 2)):
             items = [tuple(picture(whole[moment][level]) for level in known) for moment in sorted(whole)]
             series.append(Series(items, sorted(whole)))
     return series

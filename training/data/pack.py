@@ -47,6 +47,9 @@ def pack(source: Path, target: Path, megabytes: float) -> int:
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
                 for name, blob in zip(names, blobs, strict=True):
                     archive.writestr(str(Path(name).with_suffix(".webp")), blob)
+                for name in files.names:
+                    if name.endswith("_list.txt"):  # what splits a set must travel with it
+                        archive.writestr(name, files.read(name))
             return quality
     raise OutputError(
         f"{source} does not fit into {megabytes:g} MiB", "a larger --megabytes", "Leave pictures out or raise the limit"

@@ -194,7 +194,7 @@ def _test_list(files: Files, layout: Layout) -> Callable[[str], bool] | None:
         if match := re.fullmatch(layout.test_lists, PurePosixPath(name).name):
             kinds.add(match[1])
             lines = files.read(name).decode("utf-8", "replace").split()
-            listed |= {(match[1], *PurePosixPath(path).parts[-3:]) for path in lines}
+            listed |= {(match[1], *PurePosixPath(_stem(path)).parts[-3:]) for path in lines}
 
     def is_test(name: str) -> bool:
         kind = re.search(r"RealBlur-([JR])", name)
@@ -205,7 +205,7 @@ def _test_list(files: Files, layout: Layout) -> Callable[[str], bool] | None:
                 "Point to that folder, and put the lists of the download into it",
                 indented(layout.tree, 2),
             )
-        return (kind[1], *PurePosixPath(name).parts[-3:]) in listed
+        return (kind[1], *PurePosixPath(_stem(name)).parts[-3:]) in listed
 
     return is_test
 
