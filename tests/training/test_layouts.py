@@ -220,6 +220,16 @@ def test_cifar_from_batches_and_from_npz(tmp_path: Path):
         assert np.array_equal(read_cifar(Files(tmp_path / source), "test").numpy(), pictures[4:])
 
 
+def test_cifar_as_python_2_wrote_it(tmp_path: Path):
+    # The published batches are pickles of Python 2: 8-bit strings, and numpy's names of that time.
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 3072), dtype=np.uint8)
+    dtype = b"cnumpy\ndtype\n(U\x02u1K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    raw = b"T" + (2 * 3072).to_bytes(4, "little") + pictures.tobytes()
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR(K\x01(K\x02M\x00\x0ct" + dtype
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}(U\x04data" + array + b"I00\n" + raw + b"tbu.")
+    assert np.array_equal(read_cifar(Files(tmp_path), "train").numpy().reshape(2, -1), pictures)
+
+
 class Evil:
     def __reduce__(self):
         return os.mkdir, ("run_by_the_pickle",)
