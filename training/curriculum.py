@@ -128,3 +128,13 @@ class Plateau:
 
     def load_state_dict(self, state: dict) -> None:
         self.plateaus, self._best, self._waited = state["plateaus"], state["best"], state["waited"]
+
+
+def validation_due(before: int, after: int, every: int) -> bool:
+    """Whether a validation falls into the updates from ``before`` (not included) to ``after``.
+
+    They come at multiples of ``every``, and first at an eighth, a quarter and half of it, so that
+    a run that goes wrong shows it early. Nothing but the updates decides, so goes do not matter.
+    """
+    early = any(before < every // part <= after for part in (8, 4, 2))
+    return early or before // every < after // every

@@ -7,12 +7,16 @@ format is a run's own, not the launcher's (``--precision``, not ``accelerate lau
 
 from __future__ import annotations
 
+import math
+import signal
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
+from deblur_demo.errors import SettingError
 from deblur_demo.runtime.device import DTYPES
 
 
@@ -33,13 +37,31 @@ class Machine:
             device: kind of device; among several processes each gets its own.
             precision: "fp32", "bf16" or "fp16"; weights, loss and optimiser stay fp32.
         """
-        self._accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+        # Buffers are constants here, so there is no need to hand them round before every pass.
+        sharing = DistributedDataParallelKwargs(broadcast_buffers=False)
+        self._accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[sharing])
         self.device = self._accelerator.device
         self.processes, self.rank = self._accelerator.num_processes, self._accelerator.process_index
         self.main = self._accelerator.is_main_process
         self._dtype = DTYPES[precision]
         # fp16 loses gradients below 6e-8, so they are scaled up before it can; elsewhere this does nothing.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
+
+    def pieces(self, batch: int, accumulate: int) -> int:
+        """Pieces of a batch: a multiple of ``accumulate`` that the processes can share.
+
+        Raises:
+            SettingError: the crops of the batch cannot be shared out equally.
+        """
+        pieces = math.lcm(accumulate, self.processes)
+        if batch % pieces:
+            raise SettingError(
+                f"a batch of {batch} cannot be cut into {pieces} equal pieces "
+                f"(accumulate {accumulate}, processes {self.processes})",
+                f"a multiple of {pieces}",
+                "Change --batch, or accumulate in the recipe",
+            )
+        return pieces
 
     def autocast(self) -> AbstractContextManager:
         """Within it, networks compute in the run's format."""
@@ -49,7 +71,10 @@ class Machine:
 
     def shared(self, network: nn.Module) -> nn.Module:
         """The network as something whose backward pass averages gradients over the processes."""
-        return self._accelerator.prepare_model(network)
+        with warnings.catch_warnings():
+            # torch 2.13 renames ``broadcast_buffers``; 2.11 and Accelerate know the old name only.
+            warnings.simplefilter("ignore", FutureWarning)
+            return self._accelerator.prepare_model(network)
 
     def backward(self, loss: Tensor, network: nn.Module, last: bool) -> None:
         """Add the gradients of a loss, of one piece of a batch.
@@ -68,7 +93,7 @@ class Machine:
         Args:
             optimiser: of the weights.
             clip: largest gradient norm.
-            loss: this process' mean over its pieces.
+            loss: mean over the whole batch.
 
         Returns:
             Whether the weights were updated; the same on every process.
@@ -77,7 +102,7 @@ class Machine:
         parameters = [weight for group in optimiser.param_groups for weight in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
         # A loss that is not a number can have a finite gradient.
-        fine = bool(torch.isfinite(norm + self.mean(loss)))
+        fine = bool(torch.isfinite(norm + loss))
         if fine:
             self.scaler.step(optimiser)
         self.scaler.update()
@@ -100,3 +125,18 @@ class Machine:
             return value
         chosen = torch.tensor(value if self.main else 0.0, dtype=torch.float64, device=self.device)
         return float(self._accelerator.reduce(chosen, "sum"))
+
+
+class StopRequest:
+    """While entered, turns SIGTERM into a flag, so that a go ends between two batches and saves."""
+
+    def __enter__(self) -> StopRequest:
+        self.requested = False
+        self._before = signal.signal(signal.SIGTERM, self._request)
+        return self
+
+    def __exit__(self, *_) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    def _request(self, *_) -> None:
+        self.requested = True

@@ -9,7 +9,7 @@ import pytest
 from deblur_demo.errors import SettingError
 from deblur_demo.models import registry
 from training.config import Recipe, load_recipe
-from training.curriculum import Curriculum, Plateau, Schedule
+from training.curriculum import Curriculum, Schedule
 
 RECIPES = sorted((Path(__file__).parents[2] / "training/recipes").glob("*.toml"))
 

@@ -88,7 +88,7 @@ class Adversary:
             loss = discriminator_loss(self.kind, real, fake) / len(pairs)
             self.machine.backward(loss, self._shared, last=index == len(pairs) - 1)
             total = total + loss.detach()
-        self.machine.step(self.optimiser, self.clip, total)
+        self.machine.step(self.optimiser, self.clip, self.machine.mean(total))
 
     def state_dict(self) -> dict:
         return {"discriminator": self.discriminator.state_dict(), "optimiser": self.optimiser.state_dict()}
