@@ -19,7 +19,7 @@ def serving() -> dict[str, object]:
     """How the page is served, whatever its address: looks, limits, and nothing recorded about visitors."""
     return {
         "theme": theme.theme(),
-        "css_paths": theme.STYLE,
+        "css_paths": theme.STYLES,
         "js": theme.SCRIPT,
         "max_file_size": settings.MAX_UPLOAD_MB.current() * 1024**2,
         "run_history": False,

@@ -149,7 +149,7 @@ def deblur_clip(
         First what the clip is, then for each frame its tiles and its report, at the end the clip's.
 
     Raises:
-        InputError, LimitError: the source is no clip, or beyond the budgets.
+        InputError, LimitError: the source is no clip, beyond the budgets, or without a frame in the part.
         OutputError: the result cannot be written, or is not one to go on with.
     """
     info = probe(job.source, job.start, job.end)
@@ -191,6 +191,12 @@ def deblur_clip(
         output.close()
         writer.close(complete=True)
         notices.extend(writer.notices)
+    if not writer.frames:
+        raise InputError(
+            f"{job.source.name} shows nothing from {job.start:g} s on",
+            f"a start before its end{'' if info.seconds is None else f' at {info.seconds:.4g} s'}",
+            "Change start (--start)",
+        )
     before, after = flicker.value
     yield ClipReport(writer.frames, before, after, tuple(dict.fromkeys(notices)))
 

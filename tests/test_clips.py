@@ -72,6 +72,12 @@ def test_every_frame_is_the_photos_result_at_its_own_time(clip_job, deblurrer):
     assert sound_packets(clip_job.target) == sound_packets(clip_job.source)
 
 
+def test_a_part_without_frames_is_refused_and_makes_no_file(clip_job, deblurrer):
+    with pytest.raises(InputError, match="shows nothing from 99 s on"):
+        list(deblur_clip(replace(clip_job, start=99.0), deblurrer, 1))
+    assert not clip_job.target.exists()
+
+
 def test_closed_early_it_leaves_what_is_done_and_resuming_completes_it(clip_job, deblurrer, tmp_path):
     events = deblur_clip(clip_job, deblurrer, 2)
     done = 0

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deblur_demo import metrics
+from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import read_image, write_image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +70,7 @@ def address(elsewhere):
         app.communicate()
 
 
-def test_the_client_example(elsewhere, address):
+def test_the_client_examples(elsewhere, address, shaky_clip):
     code = example("gradio_client").replace("http://127.0.0.1:7860", address)
     assert address in code and len([line for line in code.splitlines() if line]) <= 5
     names: dict = {}
@@ -77,5 +78,11 @@ def test_the_client_example(elsewhere, address):
     assert [step["index"] for step in names["steps"]] == [0, 1, 2, 3, 4]
     given, restored = read_image(elsewhere / "shaky.jpg").pixels, read_image(Path(names["picture"])).pixels
     assert restored.shape == given.shape and metrics.change(given, restored) > 0
+    shutil.copy(shaky_clip, elsewhere / "shaky.mp4")
+    exec(compile(example("/deblur_clip"), "README.md", "exec"), names)
+    before, after = (list(read_frames(path)) for path in (shaky_clip, Path(names["clip"])))
+    assert [frame.time for frame in after] == [frame.time for frame in before]
+    assert [frame["time"] for frame in names["report"]["frames"]] == [float(frame.time) for frame in before]
+    assert metrics.change(before[0].pixels, after[0].pixels) > 0
     rows = names["client"].predict(api_name="/models")
     assert {row["id"]: row["parameters"] for row in rows}["mtrnn-lite"] == 2_643_308

@@ -1,6 +1,7 @@
 """The API: stable names, typed inputs, every value checked by the server.
 
-``/deblur_image`` deblurs one photo; ``/models`` lists the networks. The README shows both.
+``/deblur_image`` deblurs one photo, ``/deblur_clip`` one clip; ``/models`` lists the networks. The
+README shows all three.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from deblur_demo.ui import text
 from deblur_demo.ui.bench import DEVICE_QUEUE, Bench
 from deblur_demo.ui.components import OneFile
 from deblur_demo.ui.image_run import ImageRun, figures
-from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.order import ClipOrder, ImageOrder
+from deblur_demo.ui.video_run import VideoRun
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,13 @@ def add(bench: Bench, cache: Path) -> None:
             "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
         }  # fmt: skip
         yield from _deblur_image(bench, cache, image, knobs, truth, keep_metadata)
+
+    def deblur_clip(clip, model, iterations, start, end, codec, crf, precision, tile, ensemble="1"):
+        """Deblur a clip: gives the restored MP4 and its frames, flicker and notices; see ``FrameReport``."""
+        knobs = {
+            "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
+        }  # fmt: skip
+        yield from _deblur_clip(bench, cache, clip, start, end, codec, crf, knobs)
 
     def models() -> list[dict]:
         """List the networks: id, parameters, steps, paper, weights and their figures."""
@@ -58,6 +67,20 @@ def add(bench: Bench, cache: Path) -> None:
         ]
         outputs = [gr.File(label=text.RESTORED), gr.JSON(label=text.TABLE)]
         gr.Button(text.RUN).click(deblur_image, inputs, outputs, api_name="deblur_image", **DEVICE_QUEUE)
+        inputs = [
+            OneFile(label=text.CLIP),
+            gr.Textbox("", label=text.MODEL),
+            gr.Textbox(str(settings.ITERATIONS.current()), label=text.ITERATIONS),
+            gr.Textbox(str(settings.START.default), label=text.START),
+            gr.Textbox(str(settings.END.default), label=text.END),
+            gr.Textbox(settings.CODEC.current(), label=text.CODEC),
+            gr.Textbox(str(settings.CRF.current()), label=text.CRF),
+            gr.Textbox(settings.PRECISION.current(), label=text.PRECISION),
+            gr.Textbox(str(settings.TILE.current()), label=text.TILE),
+            gr.Textbox(settings.ENSEMBLE.current(), label=text.ENSEMBLE),
+        ]
+        outputs = [gr.File(label=text.DOWNLOAD_CLIP), gr.JSON(label=text.CLIP_TABLE)]
+        gr.Button(text.RUN).click(deblur_clip, inputs, outputs, api_name="deblur_clip", **DEVICE_QUEUE)
     gr.api(models, api_name="models", queue=False)
 
 
@@ -83,6 +106,29 @@ def _deblur_image(
             restored = run.add(newest).full
             run.done = True
             yield str(restored), report
+        finally:
+            if run is not None:
+                run.end()
+
+
+def _deblur_clip(
+    bench: Bench, cache: Path, clip: str | None, start: object, end: object, codec: object, crf: object, knobs: dict
+) -> Iterator[tuple[str | None, dict]]:
+    """While it runs, the report says how far it is; the file comes with the last answer."""
+    from deblur_demo import clips
+
+    run = None
+    with _one_line_errors():
+        try:
+            order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
+            deblurrer = bench.deblurrer(order.job)
+            run = VideoRun(cache, order.clip.source, trimmed=order.clip.start > 0)
+            for event in clips.deblur_clip(order.to(run.source, run.target), deblurrer, order.job.iterations):
+                run.note(event)
+                if isinstance(event, clips.FrameReport):
+                    yield None, {"done": len(run.frames), "of": run.begun.frames}
+            run.settle()
+            yield str(run.target), run.figures()
         finally:
             if run is not None:
                 run.end()

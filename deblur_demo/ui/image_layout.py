@@ -119,7 +119,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         picker = gr.Dropdown(label=text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker")
         compare = gr.ImageSlider(
             label=text.compare(0), type="filepath", format="png", interactive=False, height="var(--stage)",
-            max_height=10_000, buttons=["fullscreen"], elem_id="compare",
+            max_height=10_000, buttons=["fullscreen"], elem_id="compare", elem_classes="pair",
         )  # fmt: skip
         scrubber = gr.Slider(
             0, 1, 0, step=1, precision=0, label=text.SCRUBBER, info=text.SCRUBBER_HELP, interactive=False, buttons=[],

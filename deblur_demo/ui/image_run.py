@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
 from deblur_demo import settings
 from deblur_demo.media.image import Photo, write_image
+from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
 
 if TYPE_CHECKING:
@@ -124,21 +122,6 @@ def figures(step: StepFile | StepReport) -> dict:
     values = {name: getattr(step, name) for name in names}
     # JSON has no infinity: the PSNR of equal pictures becomes null, and their mse is 0.
     return {name: None if value is not None and math.isinf(value) else value for name, value in values.items()}
-
-
-def shrink(photo: Photo, megapixels: float) -> Photo:
-    """The photo itself, or a smaller one of at most so many megapixels (8 and 16 bit alike)."""
-    height, width = photo.pixels.shape[:2]
-    scale = (megapixels * 1e6 / (height * width)) ** 0.5
-    if scale >= 1:
-        return photo
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))
-
-    def smaller(plane: np.ndarray) -> np.ndarray:
-        return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-
-    alpha = None if photo.alpha is None else smaller(photo.alpha)
-    return replace(photo, pixels=smaller(photo.pixels), alpha=alpha)
 
 
 def _smaller(photo: Photo, full: Path, purpose: str, megapixels: float) -> Path:

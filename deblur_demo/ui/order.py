@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from deblur_demo.ui import text
 from deblur_demo.ui.bench import is_fetched
 
 if TYPE_CHECKING:
+    from deblur_demo.clips import ClipJob
     from deblur_demo.pipeline import Job
     from deblur_demo.runtime.deblurrer import Deblurrer
 
@@ -83,6 +84,47 @@ class ImageOrder(Order):
     def read(self, path: Path) -> tuple[Photo, Photo | None]:
         """One of the photos, and the sharp reference if there is one."""
         return read_image(path, keep_metadata=self.keep_metadata), self.truth and read_image(self.truth)
+
+
+@dataclass(frozen=True)
+class ClipOrder(Order):
+    """A clip to restore.
+
+    Attributes:
+        clip: the uploaded file, the part of it to take, and how the result is written.
+    """
+
+    clip: ClipJob
+
+    @classmethod
+    def of(cls, clip: str | None, start: object, end: object, codec: object, crf: object, **knobs: object) -> ClipOrder:
+        """Check every value, wherever it came from; what the file holds, the pipeline checks.
+
+        Args:
+            clip: path of an uploaded file.
+            start, end: seconds; 0, None or "" for the clip's own.
+            codec, crf: as in ``settings``.
+            knobs: as in ``checked``.
+
+        Raises:
+            SettingError, CheckpointError: see ``checked``; or the part is empty.
+            InputError: no clip.
+        """
+        from deblur_demo.clips import ClipJob
+
+        if not clip:
+            raise InputError(*text.NO_CLIP)
+        first = settings.START.parse(start or settings.START.default)
+        last = settings.END.parse(end or settings.END.default)
+        last = None if last == settings.END.default else last
+        job, fetched = checked(**knobs)
+        return cls(job, fetched, ClipJob(Path(clip), Path(), first, last, codec, crf))
+
+    def to(self, source: Path, target: Path) -> ClipJob:
+        """The work: ``source`` is another name of the upload, ``target`` becomes the result."""
+        from deblur_demo import clips, pipeline
+
+        return replace(self.clip, source=source, target=target, maker=clips.maker(pipeline.resolve(self.job)))
 
 
 def checked(

@@ -8,9 +8,10 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from deblur_demo import settings
-from deblur_demo.ui import api, image_layout, text, views
+from deblur_demo.ui import api, image_layout, text, video_layout, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.image_handlers import ImageHandlers
+from deblur_demo.ui.video_handlers import VideoHandlers
 
 _SWEEP_SECONDS = 300
 
@@ -27,8 +28,11 @@ def build() -> gr.Blocks:
         title=text.NAME, analytics_enabled=False, delete_cache=(_SWEEP_SECONDS, round(hours * 3600)), fill_width=True
     ) as page:
         gr.HTML(views.header(), elem_id="header", elem_classes="bare")
-        with gr.Tabs(elem_id="screens"), gr.Tab(text.IMAGE_SCREEN, id="image"):
-            ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
+        with gr.Tabs(elem_id="screens"):
+            with gr.Tab(text.IMAGE_SCREEN, id="image"):
+                ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
+            with gr.Tab(text.VIDEO_SCREEN, id="video"):
+                VideoHandlers(video_layout.place(hours), bench, cache).bind(page)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         api.add(bench, cache)
     # The queue is the only way to the device: direct calls that would step past it are closed.

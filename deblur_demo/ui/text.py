@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 
 NAME = "Deblur"
-TAGLINE = "Watch a shaken photo become sharp, iteration by iteration."
+TAGLINE = "Watch a shaken photo or clip become sharp, iteration by iteration."
 IMAGE_SCREEN = "Image"
+VIDEO_SCREEN = "Video"
 PRIVACY = "What you upload stays on this server, is deleted after {hours}, and never used for anything else."
 
 # Input
@@ -54,7 +55,23 @@ IMAGE_WELCOME = (
     ("Compare", "drag the handle, scrub through the steps, keep the one you like"),
 )
 
-# Results
+VIDEO_WELCOME = (
+    ("Add a clip", "one that was shaken or smeared while it was filmed"),
+    ("Press Deblur", "every frame shows up as soon as it is ready"),
+    ("Compare", "both play as one: drag the handle, step through the frames, keep the result"),
+)
+
+# The clip
+CLIP = "Blurred clip"
+START = "From second"
+END = "To second (empty: the end)"
+CODEC = "Codec"
+CODEC_HELP = "H.264 plays everywhere; VP9 and AV1 make smaller files and take longer."
+CODECS = {"auto": "H.264, by the graphics card where it can", "h264": "H.264", "vp9": "VP9", "av1": "AV1"}
+CRF = "Quality"
+CRF_HELP = "0 is best and largest; 18 is hard to tell from the original."
+
+# Results of a photo
 RESTORED = "Restored photo"
 RESULTS_OF = "Photo"
 SCRUBBER = "Step"
@@ -75,15 +92,51 @@ COLUMNS = {
 BEST = "best"
 NO_VALUE = "–"
 
+# Results of a clip
+NEWEST = "Before | After: frame {number}"
+PLAYER = {
+    "player": "Clip, before and after",
+    "before": "Before",
+    "after": "After",
+    "wipe": "Move the line between before and after",
+    "seek": "Position",
+    "play": "Play",
+    "pause": "Pause",
+    "back": "One frame back",
+    "forward": "One frame on",
+    "first": "Begin here",
+    "last": "End here",
+    "frame": "Frame {number} of {count}",
+    "speed": "Speed",
+    "loop": "Loop",
+    "sound": "Sound",
+    "full": "Full screen",
+    "unplayable": "This browser cannot play the clip. It can be deblurred all the same.",
+    "unplayable_source": "This browser cannot play your file, so only the result is shown.",
+}
+DOWNLOAD_CLIP = "Download the clip (MP4)"
+DOWNLOAD_PART = "Download the finished part (MP4)"
+CURVE = "Sharpness, frame by frame"
+CURVE_HELP = "How much detail a further blur would destroy, 0 to 1; noise counts as detail, too"
+CLIP_TABLE = "The clip in numbers"
+CLIP_ROWS = {
+    "sharpness": ("Sharpness", "Mean over all frames: detail that a further blur would destroy, 0 to 1"),
+    "flicker": ("Flicker", "Change from frame to frame where nothing moved, in 8-bit levels; lower is calmer"),
+}
+CHANGE = "Change"
+CHANGE_HELP = "Mean absolute difference between before and after, in 8-bit levels"
+
 # Status
 PROGRESS = "Progress"
 READY = "Ready."
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
+NEITHER_LOST = "{trouble} What was finished before is kept."
 UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another photo."
 
 # Refusals
+NO_CLIP = ("No clip is chosen yet", "one video file", "Drop a clip")
 NO_PHOTO = ("No photo is chosen yet", "one or more image files", "Drop a photo or choose an example")
 ONE_TRUTH = ("{count} photos came with one sharp reference", "a reference with exactly one photo", "Remove one of them")
 TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in smaller groups")
@@ -125,6 +178,70 @@ def running(
     if seconds is not None:
         parts.append(f"{'about' if last else 'at most'} {duration(seconds)} left")
     return ", ".join(parts)
+
+
+def filming(
+    done: int, count: int | None, pace: float | None = None, seconds: float | None = None, iteration: str = ""
+) -> str:
+    """What is being done to a clip right now, e.g. "Frame 3 of 20, about 12 s left, 1.4 frames/s".
+
+    Args:
+        done: finished frames.
+        count: frames that there will be; None while unknown.
+        pace: finished frames a second; None before the first.
+        seconds: estimated time left; None while unknown.
+        iteration: where in the frame the work is; "" for nowhere in particular.
+    """
+    number = done + 1 if count is None else min(done + 1, count)
+    parts = [f"Frame {number} of {count}" if count else f"Frame {number}"]
+    if seconds is not None:
+        parts.append(f"about {duration(seconds)} left")
+    if pace:
+        parts.append(f"{pace:.2g} frames/s")
+    if iteration:
+        parts.append(iteration[0].lower() + iteration[1:])
+    return ", ".join(parts)
+
+
+def filmed(frames: int, seconds: float) -> str:
+    """The last status of a clip."""
+    return f"Done: {frames} frame{'' if frames == 1 else 's'} in {duration(seconds)}."
+
+
+def kept(frames: int, count: int | None) -> str:
+    """The last status of a clip that was cancelled."""
+    of = f" of {count}" if count and count >= frames else ""
+    return f"Cancelled. The first {frames}{of} frames are finished: they play and can be downloaded."
+
+
+def about_clip(
+    width: int,
+    height: int,
+    seconds: float | None,
+    frames: int | None,
+    rate: float,
+    sound: bool,
+    notices: tuple[str, ...] = (),
+) -> str:
+    """The line below the clip."""
+    parts = [f"{width} × {height} pixels"]
+    if seconds is not None:
+        parts.append(f"{seconds:.3g} s" if seconds < 100 else duration(seconds))
+    if frames is not None:
+        parts.append(f"{frames} frames at {rate:.3g} a second")
+    parts.append("with sound" if sound else "silent")
+    return " ".join((", ".join(parts) + ".", *notices))
+
+
+def clip_figures(frames: int, length: float, work: float) -> str:
+    """The line below the table of a clip."""
+    pace = f" ({frames / work:.2g} frames/s)" if work > 0 else ""
+    return f"{frames} frame{'' if frames == 1 else 's'}, {length:.2f} s long, computed in {duration(work)}{pace}."
+
+
+def curve(before: float, after: float, frames: int) -> str:
+    """What the curve of sharpness shows, for those who do not see it."""
+    return f"Sharpness of {frames} frames: on average {before:.3f} before and {after:.3f} after."
 
 
 def of_several(number: int, count: int, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How the page looks: one calm theme, light and dark, and where its style sheet and script lie."""
+"""How the page looks: one calm theme, light and dark, and where its style sheets and script lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
 _HERE = Path(__file__).parent
-STYLE = _HERE / "style.css"
+STYLES = [_HERE / "style.css", _HERE / "player.css"]
 SCRIPT = (_HERE / "paste.js").read_text(encoding="utf-8")
 
 

@@ -12,6 +12,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from deblur_demo import catalogue
+from deblur_demo.clips import ClipJob, FrameReport, deblur_clip
+from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import read_image, write_image
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
 
@@ -66,6 +68,27 @@ def test_the_ensemble_is_used(client, shaky, weights):
     wanted = list(deblur_image(read_image(shaky), deblurrer, 1))
     pictures = [read_image(Path(path)).pixels.astype(int) for path in (single, several)]
     assert np.abs(pictures[1] - wanted[-1].photo.pixels).max() <= 1 < np.abs(pictures[1] - pictures[0]).max()
+
+
+def test_a_clip_comes_back_with_its_times_and_figures(client, shaky_clip, weights, tmp_path):
+    path, report = client.predict(
+        clip=handle_file(shaky_clip), iterations="1", precision="fp32", start="0.03", api_name="/deblur_clip"
+    )
+    part = ClipJob(shaky_clip, tmp_path / "out.mp4", start=0.03)
+    events = deblur_clip(part, open_deblurrer(Job(model="mtrnn-lite", precision="fp32")), 1)
+    wanted = [event for event in events if isinstance(event, FrameReport)]
+    assert [frame["time"] for frame in report["frames"]] == [float(frame.time) for frame in wanted]
+    assert [f["sharpness"] for f in report["frames"]] == pytest.approx([f.sharpness for f in wanted], abs=0.01)
+    assert len(report["flicker"]) == 2 and isinstance(report["notices"], list)
+    assert [frame.time for frame in read_frames(Path(path))] == [f.time for f in read_frames(part.target)]
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"end": "never"}, {"start": "2", "end": "1"}, {"codec": "gif"}, {"crf": "-1"}, {"start": "100"}]
+)
+def test_a_clip_that_makes_no_sense_is_refused_in_one_line(client, shaky_clip, knobs):
+    with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
+        client.predict(clip=handle_file(shaky_clip), iterations="1", api_name="/deblur_clip", **knobs)
 
 
 def test_models_are_listed_without_the_servers_folders(client):
@@ -127,7 +150,7 @@ def test_the_librarys_open_defaults_are_closed(served):
     assert page.delete_cache[1] == 3600 and page.max_file_size == 1024**2
     assert page._queue.max_size == 20 and not page.api_open
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "device"]
-    assert len(heavy) == 2 and all(fn.concurrency_limit == 1 for fn in heavy)
+    assert len(heavy) == 4 and all(fn.concurrency_limit == 1 for fn in heavy)
     light = [fn for fn in page.fns.values() if fn.concurrency_id != "device"]
     assert light and not any(fn.queue for fn in light)
     pictures = [block for block in page.blocks.values() if hasattr(block, "format") and hasattr(block, "buttons")]

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from deblur_demo.media.image import Photo, read_image
+from deblur_demo.media.shrink import shrink
 from deblur_demo.pipeline import StepReport
-from deblur_demo.ui.image_run import ImageRun, figures, shrink
+from deblur_demo.ui.image_run import ImageRun, figures
 
 
 def deep_photo(height: int = 30, width: int = 40) -> Photo:

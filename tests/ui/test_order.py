@@ -10,7 +10,7 @@ from deblur_demo.catalogue import models
 from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
 from deblur_demo.models import checkpoint, hub
 from deblur_demo.ui import text
-from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.order import ClipOrder, ImageOrder
 
 
 @pytest.mark.parametrize("iterations", [0, -1, 1e6, 11, "6;rm", float("nan"), "", None, True, "AUTO", [6]])
@@ -68,3 +68,42 @@ def test_an_order_keeps_what_was_asked(weights):
     assert order.job.model == "mtrnn-lite" and order.job.precision == "fp32" and order.job.tile == 256
     assert order.job.ensemble == "4" and not order.fetched
     assert (order.photos, order.truth, order.keep_metadata) == ((Path("a.png"),), Path("sharp.png"), True)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "taken"),
+    [(0, None, (0, None)), ("", "", (0, None)), (0.0, 0, (0, None)), ("1.5", "end", (1.5, None)), (1, "2", (1, 2))],
+)
+def test_the_part_of_a_clip_may_be_left_open(weights, start, end, taken):
+    order = ClipOrder.of("clip.mp4", start, end, "vp9", "30", model="mtrnn-lite", iterations=1)
+    part = order.to(Path("a.mp4"), Path("b.mp4"))
+    assert (part.source, part.target, part.maker[:10]) == (Path("a.mp4"), Path("b.mp4"), "mtrnn-lite")
+    assert (part.start, part.end, part.codec, part.crf) == (*taken, "vp9", 30)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "error"),
+    [
+        ({"clip": None}, InputError),
+        ({"start": -0.1}, SettingError),
+        ({"start": "now"}, SettingError),
+        ({"start": 1}, SettingError),
+        ({"end": float("nan")}, SettingError),
+        ({"codec": "mjpeg"}, SettingError),
+        ({"crf": 52}, SettingError),
+        ({"iterations": 0}, SettingError),
+    ],
+)
+def test_knobs_of_a_clip_are_checked(weights, knobs, error):
+    fine = {
+        "clip": "clip.mp4",
+        "start": 0,
+        "end": 1,
+        "codec": "h264",
+        "crf": 18,
+        "model": "mtrnn-lite",
+        "iterations": 1,
+    }
+    ClipOrder.of(**fine)
+    with pytest.raises(error):
+        ClipOrder.of(**{**fine, **knobs})

@@ -6,7 +6,7 @@ import pytest
 
 from deblur_demo.runtime.deblurrer import TileDone
 from deblur_demo.ui import text
-from deblur_demo.ui.pace import Pace
+from deblur_demo.ui.pace import ClipPace, Pace
 
 
 def test_the_rest_goes_as_the_part_that_is_done():
@@ -33,3 +33,32 @@ def test_durations_in_words(seconds, words):
 def test_the_status_line():
     assert text.running(2, 6, 3, 8, 12.0) == "Iteration 2 of 6, tile 3 of 8, about 12 s left"
     assert text.running(2, None, 1, 1, 12.0, "x.png (1 of 3)") == "x.png (1 of 3), Iteration 2, at most 12 s left"
+
+
+def test_a_clips_pace_counts_frames_and_the_tiles_of_the_one_at_hand():
+    now = [50.0]
+    pace = ClipPace(10, 2, clock=lambda: now[0])
+    assert (pace.rate, pace.remaining, pace.fraction) == (None, None, 0)
+    now[0] += 2
+    pace.tile(TileDone(index=1, tile=1, tiles=2))
+    assert pace.fraction == pytest.approx(0.025) and pace.remaining == pytest.approx(78)
+    now[0] += 2
+    pace.frame()
+    assert pace.rate == pytest.approx(0.25) and pace.fraction == pytest.approx(0.1)
+    assert pace.remaining == pytest.approx(36)
+    for _ in range(10):
+        pace.frame()  # one more than was expected
+    assert pace.fraction == 1 and pace.remaining == 0
+
+
+def test_without_a_number_of_frames_there_is_no_end_in_sight():
+    pace = ClipPace(None, 1)
+    pace.frame()
+    assert pace.fraction == 0 and pace.remaining is None and pace.rate > 0
+
+
+def test_the_status_line_of_a_clip():
+    assert text.filming(2, 20, 1.44, 12.0) == "Frame 3 of 20, about 12 s left, 1.4 frames/s"
+    line = text.filming(0, None, None, None, text.running(2, 6, 3, 4))
+    assert line == "Frame 1, iteration 2 of 6, tile 3 of 4"
+    assert text.filming(20, 20, 1.0, 0.0).startswith("Frame 20 of 20")

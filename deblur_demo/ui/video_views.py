@@ -1,0 +1,82 @@
+"""What is drawn about a clip: its sharpness frame by frame, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from statistics import fmean
+
+from deblur_demo.ui import text
+from deblur_demo.ui.video_run import VideoRun
+
+_WIDTH, _HEIGHT = 600, 100  # units of the drawing; it is stretched to the page
+_MOST_POINTS = 300
+_MARGIN = 0.08  # of the height, above and below
+
+
+def curve(run: VideoRun) -> str:
+    """Sharpness before and after over the time of the result; the player moves the mark."""
+    times = [float(time) for time in run.times]
+    before = [frame.sharpness_before for frame in run.frames]
+    after = [frame.sharpness for frame in run.frames]
+    low, high = min(*before, *after), max(*before, *after)
+    end = times[-1] + _last_duration(times)
+
+    def line(values: Sequence[float], name: str) -> str:
+        span = (high - low) or 1.0
+        points = [
+            (_WIDTH * time / end, _HEIGHT * (1 - _MARGIN - (1 - 2 * _MARGIN) * (value - low) / span))
+            for time, value in _thinned(times, values)
+        ]
+        drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        return f'<polyline class="{name}" points="{drawn}" />'
+
+    words = text.curve(fmean(before), fmean(after), len(before))
+    return (
+        f'<figure class="curve"><figcaption title="{escape(text.CURVE_HELP)}">{text.CURVE}'
+        f'<span class="before">{text.PLAYER["before"]}</span>'
+        f'<span class="after">{text.PLAYER["after"]}</span></figcaption>'
+        f'<div class="plot"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(words)}">{line(before, "before")}{line(after, "after")}</svg><i></i>'
+        f"<span>{high:.2f}</span><span>{low:.2f}</span></div>"
+        f'<div class="axis"><span>0 s</span><span>{end:.2f} s</span></div></figure>'
+    )
+
+
+def figures(run: VideoRun) -> str:
+    """Before and after in numbers, how long it took, and what was assumed."""
+    frames, report = run.frames, run.report
+    rows = [("sharpness", *(fmean(getattr(f, name) for f in frames) for name in ("sharpness_before", "sharpness")))]
+    if report is not None and report.flicker is not None:
+        rows.append(("flicker", report.flicker_before, report.flicker))
+    body = "".join(
+        f'<tr><th scope="row" title="{escape(text.CLIP_ROWS[name][1])}">{text.CLIP_ROWS[name][0]}</th>'
+        f"<td>{before:.3f}</td><td>{after:.3f}</td></tr>"
+        for name, before, after in rows
+    )
+    change = fmean(frame.change for frame in frames)
+    body += (
+        f'<tr><th scope="row" title="{escape(text.CHANGE_HELP)}">{text.CHANGE}</th>'
+        f"<td>{text.NO_VALUE}</td><td>{change:.2f}</td></tr>"
+    )
+    times = [float(time) for time in run.times]
+    line = text.clip_figures(len(frames), times[-1] + _last_duration(times), sum(frame.seconds for frame in frames))
+    notes = "".join(f"<li>{escape(notice)}</li>" for notice in run.notices)
+    return (
+        f'<div class="figures"><table><caption>{text.CLIP_TABLE}</caption><thead><tr><td></td>'
+        f'<th scope="col">{text.PLAYER["before"]}</th><th scope="col">{text.PLAYER["after"]}</th></tr></thead>'
+        f'<tbody>{body}</tbody></table></div><p class="line">{line}</p>'
+        + (f'<ul class="notices">{notes}</ul>' if notes else "")
+    )
+
+
+def _last_duration(times: Sequence[float]) -> float:
+    """How long the last frame is shown: as long as the others on average."""
+    return (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1.0
+
+
+def _thinned(times: Sequence[float], values: Sequence[float]) -> list[tuple[float, float]]:
+    """Points of a line that a page can draw: means over as many frames as it takes."""
+    step = -(-len(times) // _MOST_POINTS)
+    starts = range(0, len(times), step)
+    return [(fmean(times[at : at + step]), fmean(values[at : at + step])) for at in starts]
