@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from deblur_demo.errors import DeblurError, SettingError
+from deblur_demo.errors import DeblurError
 from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE
 from training.data.layouts import origins
 
@@ -56,7 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     prepare.add_argument("data", type=Path, help="folder of pictures; without further flags, what it holds is listed")
     prepare.add_argument("--temporal", type=Path, metavar="OUT", help="folder for the levels TL1, TL3 ... of its clips")
-    prepare.add_argument("--highest", type=int, default=13, help="frames of the highest level (default %(default)s)")
+    prepare.add_argument(
+        "--highest",
+        type=int,
+        default=13,
+        help="frames of the highest level (default %(default)s); 1 takes sharp frames alone, as photos, from any clip",
+    )
     prepare.add_argument("--every", type=int, default=4, help="frames from sample to sample (default %(default)s)")
     prepare.add_argument("--validation", type=Path, metavar="OUT", help="folder for a fixed validation set")
     prepare.add_argument(
@@ -74,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--pairs", action="append", default=[], metavar="FOLDER[@SLICE]", help=PAIRS)
     evaluate.add_argument("--clip", action="append", default=[], metavar="FOLDER[@SLICE]", help=CLIP)
     evaluate.add_argument("--iterations", type=int, help="instead of the network's own number")
+    evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="write results.csv, .json, .md and plots there")
+    evaluate.add_argument("--page", type=Path, metavar="FILE", help="write the page of what is bundled, RESULTS.md")
     for setting in (DEVICE, PRECISION, TILE, ENSEMBLE):
         setting.add_to(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -139,18 +146,9 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from training.clip_scores import frames_table, score_clip
-    from training.promotion import folder_and_slice, open_weights, score_all, table
-    from training.scores import pairs_in
+    from training.evaluation import evaluate
 
-    if not (arguments.pairs or arguments.clip):
-        raise SettingError("there is nothing to evaluate on", "--pairs or --clip, or both", "Name a folder of pairs")
-    for weights in arguments.weights:
-        for name, scores in score_all(weights, arguments).items():
-            print(f"{weights.stem} on {name}\n{table(scores)}")
-        for folder, chosen in map(folder_and_slice, arguments.clip):
-            clip = score_clip(open_weights(weights, arguments), pairs_in(folder, chosen), arguments.iterations)
-            print(f"{weights.stem} along {folder.name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
+    evaluate(arguments)
 
 
 def _promote(arguments: argparse.Namespace) -> None:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from deblur_demo import metrics
 from deblur_demo.flicker import Flicker
 from deblur_demo.media.frames import to_pixels, to_tensor
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.footage import FrameDone, deblur_frames
-from training.scores import Pair, Scores
+from training.scores import Pair, Scores, mean, measure
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class ClipScores:
 
     Attributes:
         names: of the frames.
-        frames: psnr, ssim and seconds of each frame, as in ``Scores``.
+        frames: of each frame.
         flicker: of the blurred, the restored and the sharp clip in 8-bit levels, all by the motion of
             the blurred one (see ``flicker.Flicker``); None where there is no second frame to compare.
     """
@@ -35,8 +34,7 @@ class ClipScores:
     @property
     def mean(self) -> Scores:
         """Means over the frames."""
-        columns = (([getattr(frame, name) for frame in self.frames]) for name in ("psnr", "ssim", "seconds"))
-        return Scores(*(np.mean(column, axis=0).tolist() for column in columns))
+        return mean(self.frames)
 
 
 def score_clip(deblurrer: Deblurrer, pairs: Iterable[Pair], iterations: int | None = None) -> ClipScores:
@@ -58,17 +56,10 @@ def score_clip(deblurrer: Deblurrer, pairs: Iterable[Pair], iterations: int | No
     for event in deblur_frames(deblurrer, blurred(), iterations):
         if isinstance(event, FrameDone):
             pair = waiting.popleft()
-            results = [pair.blurred, *(to_pixels(step.image, np.uint8) for step in event.steps)]
-            restored.add(pair.blurred, results[-1])
+            restored.add(pair.blurred, to_pixels(event.steps[-1].image, np.uint8))
             truth.add(pair.blurred, pair.sharp)
             names.append(pair.name)
-            frames.append(
-                Scores(
-                    [metrics.psnr(result, pair.sharp) for result in results],
-                    [metrics.ssim(result, pair.sharp) for result in results],
-                    [0.0, *(step.seconds for step in event.steps)],
-                )
-            )
+            frames.append(measure(pair, event.steps))
     return ClipScores(names, frames, (*restored.value, truth.value[1]))
 
 

@@ -1,4 +1,4 @@
-"""PSNR and SSIM per step on folders of pairs, the blurred input as step 0.
+"""PSNR, SSIM, MSE and spectra per step on folders of pairs, the blurred input as step 0.
 
 Where the pairs are frames of a clip, a network for clips sees the neighbours of each; a photo is
 to it a clip that stands still.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -20,9 +20,10 @@ from deblur_demo import metrics
 from deblur_demo.errors import InputError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.models.contract import Restorer, centre_frame
-from deblur_demo.runtime.deblurrer import Deblurrer
+from deblur_demo.runtime.deblurrer import Deblurrer, Step
 from deblur_demo.runtime.footage import Windows
 from deblur_demo.runtime.scenes import is_cut
+from deblur_demo.spectrum import radial_spectrum
 
 TREE = """a folder with
     blur/*.png
@@ -40,17 +41,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over a set; entry 0 is the blurred input, entry i the i-th step.
+    """Of one picture, or means over a set; entry 0 is the blurred input, entry i the i-th step.
 
     Attributes:
         psnr: dB, on 8-bit RGB.
         ssim: as Wang 2004.
+        mse: 8-bit levels squared.
         seconds: per picture and step; 0 for the input.
+        spectra: radial power spectra in dB (see ``spectrum``), and one entry more: the truth's.
     """
 
     psnr: list[float]
     ssim: list[float]
+    mse: list[float]
     seconds: list[float]
+    spectra: list[list[float]]
 
     @property
     def gain(self) -> float:
@@ -129,15 +134,28 @@ def score(deblurrer: Deblurrer, pairs: Sequence[Pair], iterations: int | None = 
         pairs: pictures.
         iterations: of an iterative network; None: the network's own number.
     """
-    rows = []
-    for pair, frames in windows(pairs, deblurrer.model.traits.frames):
-        results, seconds = [pair.blurred], [0.0]
-        for step in deblurrer.steps(frames, iterations):
-            results.append(to_pixels(step.image, np.uint8))
-            seconds.append(step.seconds)
-        psnr = [metrics.psnr(result, pair.sharp) for result in results]
-        rows.append((psnr, [metrics.ssim(result, pair.sharp) for result in results], seconds))
-    return Scores(*(np.mean(column, axis=0).tolist() for column in zip(*rows, strict=True)))
+    seen = windows(pairs, deblurrer.model.traits.frames)
+    return mean([measure(pair, deblurrer.steps(frames, iterations)) for pair, frames in seen])
+
+
+def measure(pair: Pair, steps: Iterable[Step]) -> Scores:
+    """Scores of one picture, each step measured as it comes."""
+    seconds, rows = [0.0], [_figures(pair.blurred, pair.sharp)]
+    for step in steps:
+        rows.append(_figures(to_pixels(step.image, np.uint8), pair.sharp))
+        seconds.append(step.seconds)
+    psnr, ssim, mse, spectra = map(list, zip(*rows, strict=True))
+    return Scores(psnr, ssim, mse, seconds, [*spectra, radial_spectrum(pair.sharp).tolist()])
+
+
+def mean(scores: Sequence[Scores]) -> Scores:
+    """Means over pictures, entry by entry."""
+    return Scores(*(np.mean(column, axis=0).tolist() for column in zip(*map(astuple, scores), strict=True)))
+
+
+def _figures(result: np.ndarray, sharp: np.ndarray) -> tuple[float, float, float, list[float]]:
+    compared = (compare(result, sharp) for compare in (metrics.psnr, metrics.ssim, metrics.mse))
+    return *compared, radial_spectrum(result).tolist()
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from deblur_demo.models.contract import Estimate, Restorer, Traits
 from deblur_demo.runtime.deblurrer import Deblurrer
 from training.__main__ import main
 from training.clip_scores import frames_table, score_clip
-from training.promotion import table
+from training.evaluation import table
 from training.scores import Pair, quick_psnr, read_pairs, score, windows
 
 

@@ -14,7 +14,8 @@ from deblur_demo.errors import InputError, SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.runtime.deblurrer import Deblurrer
 from training.__main__ import main
-from training.promotion import named_pairs, promote, table
+from training.evaluation import named_pairs, table
+from training.promotion import promote
 from training.scores import quick_psnr, read_pairs, score
 
 
@@ -103,4 +104,4 @@ def test_sets_are_named_by_their_folder_and_cut_by_a_slice(pairs_folder: Path):
 
 def test_table_is_markdown(pairs_folder: Path, weights: Path):
     scores = score(Deblurrer(checkpoint.load(weights)[0], "cpu"), read_pairs(pairs_folder, slice(0, 1)), 1)
-    assert table(scores).splitlines()[1] == "|---|---|---|---|"
+    assert table(scores).splitlines()[1] == "|---|---|---|---|---|"

@@ -1,0 +1,81 @@
+"""What ``evaluate`` writes: every file holds the same figures, which are the scores."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deblur_demo.models import checkpoint, registry
+from deblur_demo.runtime.deblurrer import Deblurrer
+from deblur_demo.spectrum import BINS, radial_spectrum
+from training.__main__ import main
+from training.scores import read_pairs, score
+
+ITERATIONS = 2
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "mtrnn-lite.safetensors"
+    card = checkpoint.Card(
+        "mtrnn-lite",
+        recipe=json.dumps({"batch": 8}),
+        updates=500,
+        hardware="3 minutes on a toaster",
+        limits="all but cats",
+    )
+    checkpoint.save(registry.build("mtrnn-lite"), path, card)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(corpus_folder, weights, tmp_path_factory) -> Path:
+    """The folder that an evaluation of two sets and a clip has filled."""
+    folder = tmp_path_factory.mktemp("out")
+    pairs = str(corpus_folder / "gopro/GOPR0372_07_00")
+    sets = ["--pairs", f"{pairs}@0:2", "--pairs", f"{pairs}@2:4", "--clip", f"{pairs}@0:2"]
+    where = ["--out", str(folder), "--page", str(folder / "RESULTS.md"), "--device", "cpu", "--precision", "fp32"]
+    assert main(["evaluate", str(weights), *sets, "--iterations", str(ITERATIONS), *where]) == 0
+    return folder
+
+
+def test_every_file_has_the_scores(written, corpus_folder, weights):
+    pairs = read_pairs(corpus_folder / "gopro/GOPR0372_07_00", slice(0, 2))
+    expected = score(Deblurrer(checkpoint.load(weights)[0], "cpu", "fp32"), pairs, ITERATIONS)
+    rows = list(csv.DictReader((written / "results.csv").open()))
+    assert len(rows) == 3 * (ITERATIONS + 1)
+    first = [row for row in rows if row["dataset"] == "GOPR0372_07_00@0:2"]
+    for name in ("psnr", "ssim", "mse"):
+        assert [float(row[name]) for row in first] == pytest.approx(getattr(expected, name), abs=1e-6)
+    assert {int(row["parameters"]) for row in rows} == {2_643_308}
+
+    first, second, clip = json.loads((written / "results.json").read_text())
+    assert first["scores"]["psnr"] == pytest.approx(expected.psnr, abs=1e-6)
+    assert clip["scores"]["psnr"] == pytest.approx(expected.psnr, abs=1e-6), "a one-frame net sees a clip as pictures"
+    assert second["pictures"] == 2 and 5 < first["gmacs"] < 8
+    page = (written / "results.md").read_text()
+    assert f"{expected.psnr[0]:.2f} / {expected.ssim[0]:.4f}" in page and f"{expected.gain:+.2f}" in page
+
+
+def test_the_spectra_are_those_of_input_steps_and_truth(written, corpus_folder):
+    pairs = read_pairs(corpus_folder / "gopro/GOPR0372_07_00", slice(0, 2))
+    spectra = np.array(json.loads((written / "results.json").read_text())[0]["scores"]["spectra"])
+    assert spectra.shape == (ITERATIONS + 2, BINS)
+    assert np.allclose(spectra[0], np.mean([radial_spectrum(pair.blurred) for pair in pairs], axis=0))
+    assert np.allclose(spectra[-1], np.mean([radial_spectrum(pair.sharp) for pair in pairs], axis=0))
+
+
+def test_every_plot_is_drawn_with_its_lines(written):
+    for name in ("psnr", "ssim", "cost", "spectrum_mtrnn-lite_GOPR0372_07_00_0_2"):
+        text = (written / f"{name}.svg").read_text()
+        assert "<svg" in text and text.count('id="line2d_') > 3, name
+
+
+def test_the_page_says_where_weights_come_from(written):
+    page = (written / "RESULTS.md").read_text()
+    assert "| `mtrnn-lite` | 500 | 3 minutes on a toaster | 4,000 | all but cats |" in page
+    assert page.count("### GOPR0372_07_00") == 3

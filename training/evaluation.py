@@ -1,0 +1,102 @@
+"""Networks on sets of pairs and along clips: scored, printed, and written as tables, plots and a page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from deblur_demo.errors import SettingError
+from deblur_demo.models import checkpoint
+from deblur_demo.runtime.deblurrer import Deblurrer
+from deblur_demo.runtime.ensemble import SelfEnsemble
+from training.clip_scores import frames_table, score_clip
+from training.results import Result, bundle_page, result, write
+from training.scores import Pair, Scores, pairs_in, read_pairs, score
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Score every file of weights on every set and clip, print the tables, and write what was asked for.
+
+    Args:
+        options: those of ``python -m training evaluate``.
+
+    Raises:
+        SettingError: neither a set nor a clip.
+    """
+    if not (options.pairs or options.clip):
+        raise SettingError("there is nothing to evaluate on", "--pairs or --clip, or both", "Name a folder of pairs")
+    results: list[Result] = []
+    for weights in options.weights:
+        model = checkpoint.read_card(weights).model
+        for text in options.pairs:
+            _, pairs = named_pairs(text)
+            scores = score(open_weights(weights, options), pairs, options.iterations)
+            print(f"{weights.stem} on {Path(text).name}\n{table(scores)}")
+            results.append(result(model, Path(text).name, len(pairs), scores))
+        for text in options.clip:
+            folder, chosen = folder_and_slice(text)
+            clip = score_clip(open_weights(weights, options), pairs_in(folder, chosen), options.iterations)
+            print(f"{weights.stem} along {Path(text).name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
+            results.append(result(model, f"{Path(text).name} along the clip", len(clip.names), clip.mean))
+    if options.out:
+        for path in write(results, options.out):
+            print(path)
+    if options.page:
+        cards = [checkpoint.read_card(weights) for weights in options.weights]
+        options.page.write_text(bundle_page(results, cards), encoding="utf-8")
+        print(options.page)
+
+
+def open_weights(weights: Path, options: argparse.Namespace) -> Deblurrer:
+    """A checkpoint, placed for evaluation.
+
+    Args:
+        weights: ``.safetensors`` with its card.
+        options: ``device``, ``precision``, ``tile``, and maybe ``ensemble``.
+    """
+    model, _ = checkpoint.load(weights)
+    versions = int(getattr(options, "ensemble", 1))
+    if versions > 1:
+        model = SelfEnsemble(model, versions)
+    return Deblurrer(model, options.device, options.precision, options.tile)
+
+
+def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
+    """Score one checkpoint on every set of ``options.pairs``, by the folder's name.
+
+    Args:
+        weights: ``.safetensors`` with its card.
+        options: as for ``open_weights``, ``pairs`` (see ``named_pairs``), and maybe ``iterations``.
+    """
+    deblurrer = open_weights(weights, options)
+    sets = dict(map(named_pairs, options.pairs))
+    return {name: score(deblurrer, pairs, getattr(options, "iterations", None)) for name, pairs in sets.items()}
+
+
+def table(scores: Scores) -> str:
+    """Scores as a Markdown table, a row per step."""
+    rows = ["| step | PSNR dB | SSIM | MSE | seconds |", "|---|---|---|---|---|"]
+    steps = zip(scores.psnr, scores.ssim, scores.mse, scores.seconds, strict=True)
+    rows += [f"| {i} | {psnr:.2f} | {ssim:.4f} | {mse:.1f} | {s:.3f} |" for i, (psnr, ssim, mse, s) in enumerate(steps)]
+    return "\n".join(rows)
+
+
+def named_pairs(text: str) -> tuple[str, list[Pair]]:
+    """The pairs that ``"FOLDER"``, ``"FOLDER@0:5"`` or ``"FOLDER@::4"`` stands for, with the folder's name.
+
+    Raises:
+        SettingError: what follows the @ is not a slice.
+        InputError: the folder has no such pairs.
+    """
+    folder, chosen = folder_and_slice(text)
+    return folder.name, read_pairs(folder, chosen)
+
+
+def folder_and_slice(text: str) -> tuple[Path, slice]:
+    """What ``"FOLDER"`` or ``"FOLDER@start:stop:step"`` names; a SettingError if that is not a slice."""
+    folder, _, part = text.partition("@")
+    try:
+        chosen = slice(*(int(number) if number else None for number in part.split(":"))) if part else slice(None)
+    except (ValueError, TypeError) as error:
+        raise SettingError(f"{folder} is cut by @{part}", "FOLDER@start:stop:step", "Write FOLDER@0:5, say") from error
+    return Path(folder), chosen
