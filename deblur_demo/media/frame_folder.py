@@ -1,4 +1,5 @@
-"""A folder of numbered pictures as a clip, in and out: frame_000000.png, frame_000001.png, ..."""
+"""A folder of numbered pictures as a clip. What is written is called frame_000000.png, frame_000001.png, ...; what
+is read may be called anything that ends in a number."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from deblur_demo import settings
 from deblur_demo.errors import InputError, LimitError, OutputError
 from deblur_demo.media.clip_reader import check_frame_size, exact
 from deblur_demo.media.clip_types import ClipInfo, Frame
-from deblur_demo.media.image import Photo, read_image, write_image
+from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image
 from deblur_demo.media.paths import shown
 
 NAME = "frame_{:06d}.png"
@@ -22,7 +23,7 @@ TAG_FILE = "tag.txt"
 
 def is_folder_of_frames(path: Path) -> bool:
     """Whether a folder holds any picture that is named as a frame."""
-    return path.is_dir() and any(PATTERN.fullmatch(entry.name) for entry in path.iterdir())
+    return path.is_dir() and any(map(_series, path.iterdir()))
 
 
 def probe_folder(path: Path, start: float = 0.0, end: float | None = None) -> ClipInfo:
@@ -111,10 +112,23 @@ def tag_of_folder(path: Path) -> str:
 
 
 def _frames(path: Path) -> list[Path]:
-    paths = sorted(entry for entry in path.iterdir() if PATTERN.fullmatch(entry.name))
-    if not paths:
-        raise InputError(f"{shown(path)} holds no frames", "a folder of frame_000000.png and so on", "Choose another")
-    return paths
+    """The pictures of a folder in the order of their numbers."""
+    frames = sorted((series, entry) for entry in path.iterdir() if (series := _series(entry)))
+    names = {(before, after) for (before, _, after), _ in frames}
+    if len(names) != 1:
+        raise InputError(
+            f"{shown(path)} holds {len(names) or 'no'} series of numbered pictures",
+            "one series, such as frame_000000.png and so on",
+            "Choose another folder",
+        )
+    return [entry for _, entry in frames]
+
+
+def _series(path: Path) -> tuple[str, int, str] | None:
+    """What stands before a picture's number, the number, and the suffix; None if it is no numbered picture."""
+    numbered = re.fullmatch(r"(.*?)(\d{1,18})", path.stem)
+    suffix = path.suffix.lower()
+    return (numbered[1], int(numbered[2]), suffix) if numbered and suffix in ACCEPTED_SUFFIXES else None
 
 
 def _part(count: int, start: float, end: float | None) -> tuple[int, int]:

@@ -11,8 +11,10 @@ import pytest
 from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from PIL import Image
 
+from deblur_demo.errors import InputError
 from deblur_demo.media import wide
 from deblur_demo.media.clip import is_clip, probe, read_frames
+from deblur_demo.media.image import Photo, write_image
 
 
 def times(path: Path, *part: float) -> list[Fraction]:
@@ -290,3 +292,13 @@ def test_what_is_a_clip(home, clips, kit):
         (home / "c.mp4").write_bytes(content)
         assert not is_clip(home / "c.mp4"), content[:10]
     assert not is_clip(home) and not is_clip(home / "absent.mp4") and not is_clip(Path("a\0b.mp4"))
+
+
+def test_a_folder_of_any_numbered_pictures_is_a_clip_in_the_order_of_numbers(tmp_path):
+    for number in (9, 10, 11):
+        write_image(Photo(np.full((8, 10, 3), number * 10, np.uint8)), tmp_path / f"IMG_{number}.png")
+    assert is_clip(tmp_path)
+    assert [frame.pixels[0, 0, 0] for frame in read_frames(tmp_path)] == [90, 100, 110]
+    write_image(Photo(np.zeros((8, 10, 3), np.uint8)), tmp_path / "other_1.png")
+    with pytest.raises(InputError, match="2 series"):
+        probe(tmp_path)

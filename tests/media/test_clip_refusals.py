@@ -153,7 +153,7 @@ def test_37_a_strange_name_is_a_name(home, clips):
 
 
 def test_37_folders_and_devices(home):
-    assert_rejected(home, found="no frames")
+    assert_rejected(home, found="no series of numbered pictures")
     assert_rejected(Path("/dev/zero"), found="a device")
 
 
