@@ -115,7 +115,7 @@ def bundle_page(results: Sequence[Result], cards: Sequence[Card]) -> str:
         origin.append(_line([f"`{card.model}`", f"{card.updates:,}", card.hardware, seen, card.limits]))
     return (
         "# What the bundled weights do\n\n"
-        "Written by `python -m training evaluate checkpoints/*.safetensors --pairs SET --page checkpoints/RESULTS.md`,\n"
+        "Written by `python -m training evaluate checkpoints/*.safetensors --pairs SET --page RESULTS.md`,\n"
         "not by hand. PSNR in dB / SSIM on 8-bit RGB, means over a set, the blurred input beside every step. A crop\n"
         "counts once for every iteration that it is trained on.\n\n"
         f"## Quality\n\n{to_markdown(results)}\n## Where they come from\n\n" + "\n".join(origin) + "\n"
