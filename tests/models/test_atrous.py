@@ -226,3 +226,13 @@ def test_golden_numbers(name, network, patterned, ramp):
     image = run(patterned(network), ramp(network.traits.frames, side, side))
     golden = GOLDEN[name]
     assert [image.mean().item(), image.std().item(), image[0, 1, 7, 40].item()] == pytest.approx(golden, abs=2e-4)
+
+
+def test_without_a_strided_convolution_it_stays_at_full_resolution():
+    """Brehm 2020, section 5: the single down-sampling layer and its partner left out."""
+    network = registry.build("brehm-stage1", encoder=(256,), decoder=(64,))
+    assert network.traits.align == 1 and network.traits.halo == 4 + 20 * 5 + 2
+    assert network.parameter_count == 47_428_678
+    small = registry.build("brehm-stage1", encoder=(8,), decoder=(4,), width=8, branch=4, blocks=2)
+    window = torch.rand(1, 1, 3, 17, 19, generator=torch.Generator().manual_seed(0))
+    assert next(small.run(window)).image.shape == (1, 3, 17, 19)

@@ -43,7 +43,8 @@ class AtrousSettings:
         branch: filters of each parallel convolution.
         width: feature maps between the blocks.
         stem: side of the first kernel.
-        encoder: filters of the first convolution and of every strided one after it.
+        encoder: filters of the first convolution and of every strided one after it. A single
+            number is the full-resolution net that the paper expects more of (section 5).
         decoder: filters of every transposed convolution and of the last but one convolution.
         skip: what the decoder sees again: "none"; "stem", the first features joined before the
             last but one convolution; "strided", the strided features joined before the first
@@ -136,7 +137,8 @@ class AtrousNet(Restorer):
             Deconv(coarser, finer, 3, **options)
             for coarser, finer in zip((coarsest, *decoder), decoder[:-1], strict=False)
         )
-        finest = decoder[-2] + (encoder[0] if settings.skip == "stem" else 0)
+        finest = decoder[-2] if self.up else coarsest
+        finest += encoder[0] if settings.skip == "stem" else 0
         self.tail = Conv(finest, decoder[-1], 3, **options)
         self.head = Conv(decoder[-1], folded, 3, **options)
         self.reset_parameters()
