@@ -11,7 +11,7 @@ from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.ensemble import SelfEnsemble
 from training.clip_scores import frames_table, score_clip
 from training.results import Result, bundle_page, result, write
-from training.scores import Pair, Scores, pairs_in, read_pairs, score
+from training.scores import Pair, Scores, mean, pairs_in, read_pairs, score, score_each
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -29,10 +29,10 @@ def evaluate(options: argparse.Namespace) -> None:
     for weights in options.weights:
         model = checkpoint.read_card(weights).model
         for text in options.pairs:
-            _, pairs = named_pairs(text)
-            scores = score(open_weights(weights, options), pairs, options.iterations)
-            print(f"{weights.stem} on {Path(text).name}\n{table(scores)}")
-            results.append(result(model, Path(text).name, len(pairs), scores))
+            pairs = pairs_in(*folder_and_slice(text))
+            scores = list(score_each(open_weights(weights, options), pairs, options.iterations))
+            print(f"{weights.stem} on {Path(text).name}\n{table(mean(scores))}")
+            results.append(result(model, Path(text).name, len(scores), mean(scores)))
         for text in options.clip:
             folder, chosen = folder_and_slice(text)
             clip = score_clip(open_weights(weights, options), pairs_in(folder, chosen), options.iterations)

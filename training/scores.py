@@ -24,6 +24,8 @@ from deblur_demo.runtime.deblurrer import Deblurrer, Step
 from deblur_demo.runtime.footage import Windows
 from deblur_demo.runtime.scenes import is_cut
 from deblur_demo.spectrum import radial_spectrum
+from training.data.files import Files
+from training.data.recognise import evaluation_pairs
 
 TREE = """a folder with
     blur/*.png
@@ -32,11 +34,17 @@ TREE = """a folder with
 
 @dataclass(frozen=True)
 class Pair:
-    """A blurred picture and its truth, both (H, W, 3) uint8 RGB."""
+    """A blurred picture and its truth, both (H, W, 3) uint8 RGB.
+
+    Attributes:
+        name: numbered where pairs are frames of a clip.
+        others: further instants of the exposure that count as truth as well, as Kohler's set has them.
+    """
 
     name: str
     blurred: np.ndarray
     sharp: np.ndarray
+    others: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,15 @@ def pairs_in(folder: Path, limit: slice = slice(None)) -> Iterator[Pair]:
     """The pairs of a folder, sorted by name, each read when its turn comes.
 
     Args:
-        folder: see ``TREE``.
+        folder: see ``TREE``; or a public set in its own layout, of which the test part counts.
         limit: which of the sorted pairs.
 
     Raises:
         InputError: the folder has not both sides; the message shows the expected tree.
     """
+    if not (Path(folder) / "blur").is_dir():
+        yield from _recognised(Path(folder), limit)
+        return
     names = sorted(path.name for path in (Path(folder) / "blur").glob("*") if path.is_file())[limit]
     if not names:
         raise InputError(f"{folder} has no pairs", TREE, "Point to such a folder")
@@ -86,6 +97,15 @@ def pairs_in(folder: Path, limit: slice = slice(None)) -> Iterator[Pair]:
         if any(side is None for side in sides):
             raise InputError(f"{folder} lacks a readable blur/{name} or sharp/{name}", TREE, "Complete the pair")
         yield Pair(name, *sides)
+
+
+def _recognised(folder: Path, limit: slice) -> Iterator[Pair]:
+    """The pairs of a set that is not simply ``blur/`` and ``sharp/``."""
+    files = Files(folder)
+    for entry in evaluation_pairs(folder)[limit]:
+        blurred, sharp, *others = (files.decode(name).permute(1, 2, 0).numpy() for name in entry.files)
+        name = entry.files[0] if entry.moment is None else f"{entry.clip}/{entry.moment:06d}.png"
+        yield Pair(name, blurred, sharp, tuple(others))
 
 
 def windows(pairs: Iterable[Pair], count: int) -> Iterator[tuple[Pair, Tensor]]:
@@ -116,7 +136,7 @@ def windows(pairs: Iterable[Pair], count: int) -> Iterator[tuple[Pair, Tensor]]:
 def _follows(before: Pair, after: Pair) -> bool:
     """Whether two pairs are neighbouring frames of a clip."""
     (text, number), (other_text, other_number) = (
-        re.fullmatch(r"(.*?)(\d*)", Path(pair.name).stem).groups() for pair in (before, after)
+        re.fullmatch(r"(.*?)(\d*)", str(Path(pair.name).with_suffix(""))).groups() for pair in (before, after)
     )
     return (
         bool(number and other_number)
@@ -134,15 +154,20 @@ def score(deblurrer: Deblurrer, pairs: Sequence[Pair], iterations: int | None = 
         pairs: pictures.
         iterations: of an iterative network; None: the network's own number.
     """
-    seen = windows(pairs, deblurrer.model.traits.frames)
-    return mean([measure(pair, deblurrer.steps(frames, iterations)) for pair, frames in seen])
+    return mean(list(score_each(deblurrer, pairs, iterations)))
+
+
+def score_each(deblurrer: Deblurrer, pairs: Iterable[Pair], iterations: int | None = None) -> Iterator[Scores]:
+    """Scores of one picture after the other, so that a set need not fit into memory; arguments as for ``score``."""
+    for pair, frames in windows(pairs, deblurrer.model.traits.frames):
+        yield measure(pair, deblurrer.steps(frames, iterations))
 
 
 def measure(pair: Pair, steps: Iterable[Step]) -> Scores:
     """Scores of one picture, each step measured as it comes."""
-    seconds, rows = [0.0], [_figures(pair.blurred, pair.sharp)]
+    seconds, rows = [0.0], [_figures(pair.blurred, pair)]
     for step in steps:
-        rows.append(_figures(to_pixels(step.image, np.uint8), pair.sharp))
+        rows.append(_figures(to_pixels(step.image, np.uint8), pair))
         seconds.append(step.seconds)
     psnr, ssim, mse, spectra = map(list, zip(*rows, strict=True))
     return Scores(psnr, ssim, mse, seconds, [*spectra, radial_spectrum(pair.sharp).tolist()])
@@ -153,7 +178,9 @@ def mean(scores: Sequence[Scores]) -> Scores:
     return Scores(*(np.mean(column, axis=0).tolist() for column in zip(*map(astuple, scores), strict=True)))
 
 
-def _figures(result: np.ndarray, sharp: np.ndarray) -> tuple[float, float, float, list[float]]:
+def _figures(result: np.ndarray, pair: Pair) -> tuple[float, float, float, list[float]]:
+    # Of several truths the nearest, as the authors of such sets compare.
+    sharp = min((pair.sharp, *pair.others), key=lambda truth: metrics.mse(result, truth))
     compared = (compare(result, sharp) for compare in (metrics.psnr, metrics.ssim, metrics.mse))
     return *compared, radial_spectrum(result).tolist()
 

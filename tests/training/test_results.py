@@ -6,14 +6,16 @@ import csv
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from skimage import data
 
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.spectrum import BINS, radial_spectrum
 from training.__main__ import main
-from training.scores import read_pairs, score
+from training.scores import mean, measure, read_pairs, score
 
 ITERATIONS = 2
 
@@ -79,3 +81,14 @@ def test_the_page_says_where_weights_come_from(written):
     page = (written / "RESULTS.md").read_text()
     assert "| `mtrnn-lite` | 500 | 3 minutes on a toaster | 4,000 | all but cats |" in page
     assert page.count("### GOPR0372_07_00") == 3
+
+
+def test_a_public_set_is_evaluated_in_its_own_layout_and_the_nearest_truth_counts(tmp_path):
+    picture = data.coffee()[:64, :80]
+    truths = [np.roll(picture, shift, axis=1) for shift in (-3, 0, 3)]
+    cv2.imwrite(str(tmp_path / "Blurry1_1.png"), truths[2])
+    for number, truth in enumerate(truths, 1):
+        cv2.imwrite(str(tmp_path / f"GroundTruth1_1_{number}.png"), truth)
+    (pair,) = read_pairs(tmp_path)
+    assert len(pair.others) == 2
+    assert mean([measure(pair, [])]).mse == [0.0]
