@@ -84,7 +84,7 @@ COLUMNS = {
     "step": ("Step", "0 is the photo as it came in"),
     "seconds": ("Seconds", "Time for this iteration"),
     "change": ("Change", "Mean absolute difference to the step before, in 8-bit levels"),
-    "sharpness": ("Sharpness", "Strength of fine detail; it rises with detail and with noise"),
+    "sharpness": ("Sharpness", "Steepness of edges in levels a pixel; it rises with detail and with noise"),
     "psnr": ("PSNR dB", "Closeness to the sharp reference, higher is better"),
     "ssim": ("SSIM", "Structural similarity to the sharp reference, 1 is identical"),
     "mse": ("MSE", "Mean squared error against the sharp reference, lower is better"),
@@ -120,7 +120,7 @@ CURVE = "Sharpness, frame by frame"
 CURVE_HELP = "How much detail a further blur would destroy, 0 to 1; noise counts as detail, too"
 CLIP_TABLE = "The clip in numbers"
 CLIP_ROWS = {
-    "sharpness": ("Sharpness", "Mean over all frames: detail that a further blur would destroy, 0 to 1"),
+    "sharpness": ("Sharpness", "Mean over all frames: steepness of edges in levels a pixel"),
     "flicker": ("Flicker", "Change from frame to frame where nothing moved, in 8-bit levels; lower is calmer"),
 }
 CHANGE = "Change"
