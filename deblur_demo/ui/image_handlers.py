@@ -61,9 +61,9 @@ class ImageHandlers:
         s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
 
         picked = [s.job.state, s.picker]
-        s.scrubber.input(self.scrub, [*picked, s.scrubber], shown, **latest)
-        s.strip.select(self.pick_step, picked, [s.scrubber, *shown], **latest)
-        s.picker.input(self.pick_photo, picked, results, **latest)
+        s.scrubber.input(self.scrub, [*picked, s.scrubber], [s.job.status, *shown], **latest)
+        s.strip.select(self.pick_step, picked, [s.job.status, s.scrubber, *shown], **latest)
+        s.picker.input(self.pick_photo, picked, [s.job.status, *results], **latest)
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
         gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **at_once)
@@ -148,8 +148,10 @@ class ImageHandlers:
 
     def scrub(self, run: ImageRun | None, picked: int | None, index: float) -> Updates:
         """Show another step on the slider."""
-        result = self._result(run, picked)
-        return self._at(result, int(index), len(result.steps)) if result else {self.screen.table: gr.skip()}
+        if run is None or not run.kept:
+            return self._expired()
+        result = run.results[picked or 0]
+        return self._at(result, int(index), len(result.steps))
 
     def pick_step(self, run: ImageRun | None, picked: int | None, event: gr.SelectData) -> Updates:
         """Show the step whose thumbnail was chosen."""
@@ -157,15 +159,10 @@ class ImageHandlers:
 
     def pick_photo(self, run: ImageRun | None, picked: int | None) -> Updates:
         """Show another photo of the batch."""
-        result = self._result(run, picked)
-        return self._complete(result) if result else {self.screen.table: gr.skip()}
+        return self._complete(run.results[picked or 0]) if run is not None and run.kept else self._expired()
 
-    @staticmethod
-    def _result(run: ImageRun | None, picked: int | None) -> Result | None:
-        if run is None or not run.folder.exists():
-            gr.Info(text.EXPIRED)
-            return None
-        return run.results[picked or 0]
+    def _expired(self) -> Updates:
+        return {self.screen.job.status: views.status(text.EXPIRED)}
 
     # The input
 

@@ -94,9 +94,9 @@ def place_states(hours: float) -> dict[str, gr.State]:
     return {"state": gr.State(time_to_live=hours * 3600, delete_callback=expire), "obeyed": gr.State(False)}
 
 
-def place_buttons(screen: str) -> dict[str, gr.components.Component]:
+def place_buttons(screen: str, label: str = text.RUN) -> dict[str, gr.components.Component]:
     with gr.Row():
-        run = gr.Button(text.RUN, variant="primary", scale=3, min_width=120, elem_id=f"{screen}-run")
+        run = gr.Button(label, variant="primary", scale=3, min_width=120, elem_id=f"{screen}-run")
         cancel = gr.Button(text.CANCEL, interactive=False, scale=1, min_width=90, elem_id=f"{screen}-cancel")
     return {"run": run, "cancel": cancel}
 

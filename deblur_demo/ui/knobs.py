@@ -54,11 +54,11 @@ class Knobs:
 
         row = {**_row(model), "gmacs": catalogue.gmacs(model)}
         about = text.about_model(row, is_fetched(row))
-        return {self.about: about, self.auto: gr.update(interactive=_iterative(model)), **self.set_auto(model, auto)}
+        return {self.about: about, self.auto: gr.update(interactive=is_iterative(model)), **self.set_auto(model, auto)}
 
     def set_auto(self, model: str, auto: bool) -> Updates:
         """A run that stops by itself needs no number, and neither does a network of fixed stages."""
-        return {self.iterations: gr.update(interactive=_iterative(model) and not auto)}
+        return {self.iterations: gr.update(interactive=is_iterative(model) and not auto)}
 
 
 def asked(model: str, iterations: float, auto: bool, precision: str, tile: str, ensemble: str) -> dict[str, object]:

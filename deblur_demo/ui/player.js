@@ -128,6 +128,11 @@ function playOrPause() {
   else leader.pause();
 }
 
+function nudge(percent) {
+  wipe.value = Number(wipe.value) + percent;
+  dress();
+}
+
 play.addEventListener("click", playOrPause);
 find("back").addEventListener("click", () => show(current() - 1));
 find("forward").addEventListener("click", () => show(current() + 1));
@@ -153,6 +158,7 @@ player.addEventListener("keydown", (event) => {
     f: () => find("full").click(), ",": () => show(current() - 1), ".": () => show(current() + 1),
   };
   if (event.target === seek) Object.assign(keys, { ArrowLeft: keys[","], ArrowRight: keys["."] });
+  if (event.target === wipe) Object.assign(keys, { ArrowLeft: () => nudge(-2), ArrowRight: () => nudge(2) });
   const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action) return;
   event.preventDefault();

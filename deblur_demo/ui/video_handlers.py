@@ -71,7 +71,6 @@ class VideoHandlers:
         try:
             info = probe(Path(clip))
         except DeblurError as error:
-            gr.Warning(escape(str(error)))
             return {**self.forget(run), s.job.status: views.status(str(error), "error")}
         about = text.about_clip(
             info.width, info.height, info.seconds, info.frames, float(info.rate), bool(info.sounds), info.notices

@@ -123,6 +123,26 @@ def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
     page.wait_for_selector("#image-run:not([disabled])")
 
 
+def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, tmp_path):
+    large = tmp_path / "large.png"
+    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
+    first, second = visit(), visit()
+    give(first, large)
+    run(first, 10)
+    first.wait_for_selector("#image-status .status p:has-text('Iteration')")
+    give(second, photo)
+    second.click("#image-run")
+    second.wait_for_selector("#image-cancel:not([disabled])")
+    second.click("#image-cancel")
+    second.wait_for_selector("#image-status .status p:has-text('Cancelled')")
+    second.wait_for_selector("#image-run:not([disabled])")
+    assert "Cancelled" not in first.locator("#image-status p").inner_text()
+    first.click("#image-cancel")
+    first.wait_for_selector("#image-status .status p:has-text('Cancelled')")
+    second.click("#image-run")
+    second.wait_for_selector("#image-status .status.done")
+
+
 def test_an_example_brings_its_reference(visit):
     page = visit()
     page.locator("#examples .thumbnail-item").nth(2).click()

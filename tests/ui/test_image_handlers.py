@@ -74,7 +74,8 @@ def test_scrubbing_changes_the_right_side_only(page, shaky):
     chosen = page.pick_step(run, None, SimpleNamespace(index=2))
     assert chosen[s.scrubber] == 2 and value(chosen[s.compare])[1].endswith("step_02.png")
     run.discard()
-    assert s.compare not in page.scrub(run, None, 1)  # expired
+    for expired in (page.scrub(run, None, 1), page.pick_photo(run, 0), page.scrub(None, None, 1)):
+        assert text.EXPIRED in expired[s.job.status] and s.compare not in expired
 
 
 def test_closing_a_run_between_tiles_leaves_nothing(page, shaky):
