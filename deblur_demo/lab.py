@@ -31,6 +31,8 @@ LEVELS = (1, 3, 5, 7, 9, 11, 13)
 MARGIN = 48  # pixels beyond the photo that the motion may uncover, mirrored
 MEGAPIXELS = 2.0  # larger photos are reduced: thirteen frames of them are held at once
 MOST_POINTS = 2000
+LONGEST = 500.0  # pixels that a path may span: the picture of its kernel grows with the square
+_LONGEST_JSON = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,19 @@ def shake_photo(photo: Photo, shake: Shake) -> Shaken:
     return Shaken(shots[1], final, shots, _kernel(camera, side, shake.level), taken)
 
 
+def path_by_lot(seed: int, shift: float) -> tuple[tuple[float, float], ...]:
+    """The path that a shake without one of its own takes.
+
+    Args:
+        seed, shift: as in ``Shake``.
+
+    Returns:
+        (x, y) in pixels at every instant; the middle one is (0, 0).
+    """
+    motion = MotionSettings()
+    return _positions(_camera(Shake(seed=seed, shift=shift), motion.frames * motion.subframes, MARGIN), MARGIN)
+
+
 def read_shake(path: Path) -> Shake:
     """A shake from a file that was exported.
 
@@ -149,7 +164,8 @@ def read_shake(path: Path) -> Shake:
         SettingError: it holds something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LONGEST_JSON)  # of anything longer the beginning is no JSON
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path.name} cannot be read", "a JSON file that the blur lab wrote", "Export it again"
@@ -161,13 +177,15 @@ def _checked(path: object) -> tuple[tuple[float, float], ...]:
     """A path of finite points near the picture."""
     try:
         points = tuple((float(x), float(y)) for x, y in path)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SettingError("the path is no list of points", "[[x, y], ...] in pixels", "Draw it again") from error
-    reach = max((abs(value) for point in points for value in point), default=0.0)
-    if len(points) > MOST_POINTS or not reach <= 10_000:  # also catches NaN
+    if not all(abs(value) <= 10_000 for point in points for value in point):  # also catches NaN
+        raise SettingError("the path leaves the picture", "points within 10000 pixels", "Draw it again")
+    span = max((max(axis) - min(axis) for axis in zip(*points, strict=True)), default=0.0)
+    if len(points) > MOST_POINTS or span > LONGEST:
         raise SettingError(
-            f"the path has {len(points)} points that reach {reach:g} pixels",
-            f"at most {MOST_POINTS} points within 10000 pixels",
+            f"the path has {len(points)} points across {span:g} pixels",
+            f"at most {MOST_POINTS} points across {LONGEST:g} pixels",
             "Draw it again",
         )
     return points

@@ -11,7 +11,7 @@ from skimage import data
 from deblur_demo import metrics
 from deblur_demo.cli import main
 from deblur_demo.errors import InputError, SettingError
-from deblur_demo.lab import LEVELS, Shake, read_shake, shake_photo
+from deblur_demo.lab import LEVELS, Shake, path_by_lot, read_shake, shake_photo
 from deblur_demo.media.image import Photo, read_image, write_image
 
 STRAIGHT = tuple((float(x), 0.0) for x in range(-10, 11))  # 20 pixels to the right
@@ -66,6 +66,14 @@ def test_a_path_by_lot_is_repeatable_and_as_long_as_asked(photo):
     )
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_path_by_lot_is_known_before_any_photo_is(photo, seed):
+    path = path_by_lot(seed, 30)
+    taken = shake_photo(photo, Shake(seed=seed, shift=30)).shake.path
+    assert np.allclose(path, taken, atol=1e-3) and path[len(path) // 2] == (0, 0)
+    assert not np.allclose(path, path_by_lot(seed + 1, 30), atol=1)
+
+
 def test_noise_and_objects_only_touch_what_they_should(photo):
     calm = shake_photo(photo, Shake(path=STRAIGHT))
     noisy = shake_photo(photo, Shake(path=STRAIGHT, noise=2))
@@ -97,6 +105,10 @@ def test_large_photos_are_reduced_and_deep_ones_stay_deep():
         '{"colour": 1}',
         '{"path": [[1]]}',
         '{"path": [[NaN, 0]]}',
+        '{"path": [[1, 0], [0, NaN]]}',
+        '{"path": [[0, 0], [501, 0]]}',
+        '{"path": [[20000, 0]]}',
+        '{"path": [[1' + "0" * 400 + ", 0]]}",
         '{"level": 4}',
         '{"seed": -1}',
         '{"path": 3}',
