@@ -20,11 +20,11 @@ from gradio.processing_utils import save_file_to_cache
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.follow import follow
 from deblur_demo.ui.image_layout import Example, ImageScreen
 from deblur_demo.ui.image_run import ImageRun, Result
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.pace import Pace
 from deblur_demo.ui.runs import Cancelled
 
 if TYPE_CHECKING:
@@ -109,40 +109,15 @@ class ImageHandlers:
 
     def _deblur_all(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
         count = len(order.photos)
+        most, _ = order.iterations(deblurrer)
         for number, path in enumerate(order.photos, 1):
             try:
-                yield from self._deblur_one(run, order, deblurrer, number)
+                for news in follow(run, order, deblurrer, number):
+                    yield self._arrived(news, most) if isinstance(news, Result) else {self.screen.job.status: news}
             except DeblurError as error:
                 if number == count and not run.results:
                     raise
                 gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
-
-    def _deblur_one(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int) -> Iterator[Updates]:
-        from deblur_demo.pipeline import StepReport, deblur_image
-
-        status, path, count = self.screen.job.status, order.photos[number - 1], len(order.photos)
-        photo, truth = order.read(path)
-        most, last = order.iterations(deblurrer)
-        pace = Pace(most)
-        name = text.of_several(number, count, path.name)
-        run.begin(path.name)
-        yield {status: views.status(text.running(1, last, name=name), "busy", (number - 1) / count)}
-        try:
-            for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
-                if isinstance(event, StepReport):
-                    known = run.results[-1].notices
-                    run.add(event)
-                    for notice in run.results[-1].notices[len(known) :]:
-                        gr.Info(escape(notice))
-                    yield self._arrived(run.results[-1], most)
-                else:
-                    pace.tile(event)
-                    line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
-                    yield {status: views.status(line, "busy", (number - 1 + pace.fraction) / count)}
-            run.finish()
-        except DeblurError:
-            run.drop()
-            raise
 
     # Looking at results
 

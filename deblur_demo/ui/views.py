@@ -24,10 +24,10 @@ def header() -> str:
     return f"<h1>{text.NAME}</h1><p>{text.TAGLINE}</p>"
 
 
-def welcome(lines: Sequence[tuple[str, str]]) -> str:
+def welcome(lines: Sequence[tuple[str, str]], title: str = text.EMPTY_TITLE) -> str:
     """What the stage shows before the first run: what to do, and what then happens."""
-    steps = "".join(f"<li><strong>{title}</strong><span>{line}</span></li>" for title, line in lines)
-    return f'<div class="welcome"><h2>{text.EMPTY_TITLE}</h2><ol>{steps}</ol></div>'
+    steps = "".join(f"<li><strong>{what}</strong><span>{line}</span></li>" for what, line in lines)
+    return f'<div class="welcome"><h2>{title}</h2><ol>{steps}</ol></div>'
 
 
 def status(line: str, kind: str = "idle", fraction: float = 0.0) -> str:
