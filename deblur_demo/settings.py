@@ -120,6 +120,7 @@ ENSEMBLE = Setting(
 MAX_MEGAPIXELS = Setting("max_megapixels", 60, "largest picture, before decoding", low=1, kind=float)
 MAX_UPLOAD_MB = Setting("max_upload_mb", 200, "largest upload in MB", low=1)
 MAX_FILES = Setting("max_files", 20, "most files in one job", low=1)
+MAX_CONTENDERS = Setting("max_contenders", 8, "most results in one comparison", low=1, high=24)
 QUEUE_LENGTH = Setting("queue_length", 20, "most jobs waiting", low=1)
 PREVIEW_MEGAPIXELS = Setting(
     "preview_megapixels",

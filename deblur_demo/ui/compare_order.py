@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from deblur_demo import settings
 from deblur_demo.errors import InputError, LimitError, SettingError
 from deblur_demo.media.image import Photo, read_image
-from deblur_demo.ui import compare_text, text
-from deblur_demo.ui.knobs import is_iterative, shown_name
+from deblur_demo.ui import compare_text, shelf, text
+from deblur_demo.ui.knobs import is_iterative
 from deblur_demo.ui.order import checked
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class CompareOrder:
             raise InputError(*text.NO_PHOTO)
         if not models:
             raise SettingError(*compare_text.NO_MODELS)
-        numbers = tuple(sorted({settings.ITERATIONS.parse(number) for number in iterations}, key=str))
+        numbers = {settings.ITERATIONS.parse(number) for number in iterations}
         if "auto" in numbers:
             raise SettingError(*compare_text.AUTO_ITERATIONS)
         limit = settings.MAX_CONTENDERS.current()
@@ -86,7 +86,7 @@ class CompareOrder:
             wanted = tuple(sorted(numbers)) if is_iterative(model) else ()
             if is_iterative(model) and not wanted:
                 raise SettingError(*compare_text.NO_ITERATIONS)
-            entrants.append(Entrant(shown_name(model), job, fetched, wanted))
+            entrants.append(Entrant(shelf.name_of(model), job, fetched, wanted))
             count += len(entrants[-1].results)
             if count > limit:
                 asked = results_of(models, numbers)

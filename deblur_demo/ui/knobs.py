@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import gradio as gr
 
 from deblur_demo import settings
-from deblur_demo.ui import text
+from deblur_demo.errors import CheckpointError
+from deblur_demo.ui import shelf, text
 from deblur_demo.ui.bench import is_fetched
 
 Updates = dict[gr.components.Component, object]
@@ -39,26 +42,32 @@ class Knobs:
         self.auto.change(self.set_auto, [self.model, self.auto], self.iterations, **at_once)
 
     def offer_models(self) -> Updates:
-        """Fill the model picker: those that run come first, the others say what they lack."""
-        from deblur_demo import catalogue, pipeline
+        """Fill the model picker."""
+        from deblur_demo import pipeline
 
         chosen = pipeline.default_model()
-        rows = sorted(catalogue.models(), key=lambda row: (not row["ready"], row["id"] != chosen))
-        choices = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows]
-        picker = gr.update(choices=choices, value=chosen)
-        return {self.model: picker, **self.pick_model(chosen, settings.ITERATIONS.current() == "auto")}
+        return {
+            self.model: gr.update(choices=choices(), value=chosen),
+            **self.pick_model(chosen, settings.ITERATIONS.current() == "auto"),
+        }
 
     def pick_model(self, model: str, auto: bool) -> Updates:
         """Say what the network is and costs, and offer the knobs that it has."""
         from deblur_demo import catalogue
 
-        row = {**_row(model), "gmacs": catalogue.gmacs(model)}
-        about = text.about_model(row, is_fetched(row))
+        try:
+            row = row_of(model)
+        except CheckpointError as error:  # weights of the visitor's own that are gone
+            return {self.about: escape(str(error))}
+        about = text.about_model({**row, "gmacs": catalogue.gmacs(row["id"])}, is_fetched(row))
         return {self.about: about, self.auto: gr.update(interactive=is_iterative(model)), **self.set_auto(model, auto)}
 
     def set_auto(self, model: str, auto: bool) -> Updates:
         """A run that stops by itself needs no number, and neither does a network of fixed stages."""
-        return {self.iterations: gr.update(interactive=is_iterative(model) and not auto)}
+        try:
+            return {self.iterations: gr.update(interactive=is_iterative(model) and not auto)}
+        except CheckpointError:  # said as soon as it is picked or run
+            return {self.iterations: gr.skip()}
 
 
 def asked(model: str, iterations: float, auto: bool, precision: str, tile: str, ensemble: str) -> dict[str, object]:
@@ -104,11 +113,39 @@ def place_runtime() -> dict[str, gr.components.Component]:
     return {"ensemble": ensemble, "precision": precision, "tile": tile}
 
 
-def _row(model: str) -> dict:
+def choices(own: Sequence[shelf.OwnWeights] = (), ready: bool = False) -> list[tuple[str, str]]:
+    """What a model picker offers, labels and values: own weights, networks that run, those that do not.
+
+    Args:
+        own: weights that the visitor brought.
+        ready: without the networks that do not run.
+    """
+    from deblur_demo import catalogue, pipeline
+
+    first = pipeline.default_model()
+    rows = sorted(catalogue.models(), key=lambda row: (not row["ready"], row["id"] != first))
+    offered = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows if row["ready"] or not ready]
+    return [(text.own_choice(weights.name, weights.model), weights.choice) for weights in own] + offered
+
+
+def row_of(choice: str) -> dict:
+    """The row of ``catalogue.models`` behind a choice.
+
+    Raises:
+        CheckpointError: a visitor's weights that are gone.
+    """
     from deblur_demo import catalogue
 
-    return next(row for row in catalogue.models() if row["id"] == model)
+    model = shelf.model_of(choice)
+    row = next(row for row in catalogue.models() if row["id"] == model)
+    return {**row, "ready": True, "checkpoint": shelf.name_of(choice)} if shelf.is_own(choice) else row
 
 
-def _iterative(model: str) -> bool:
-    return _row(model)["max_steps"] > _row(model)["steps"]
+def is_iterative(choice: str) -> bool:
+    """Whether the number of iterations is the visitor's choice.
+
+    Raises:
+        CheckpointError: a visitor's weights that are gone.
+    """
+    row = row_of(choice)
+    return row["max_steps"] > row["steps"]

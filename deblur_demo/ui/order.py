@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, InputError, LimitError
 from deblur_demo.media.image import Photo, read_image
-from deblur_demo.ui import text
+from deblur_demo.ui import shelf, text
 from deblur_demo.ui.bench import is_fetched
 
 if TYPE_CHECKING:
@@ -132,14 +132,21 @@ def checked(
 ) -> tuple[Job, bool]:
     """The job that these knobs describe, and whether its weights have to be fetched first.
 
+    Args:
+        model: a variant, or weights of the visitor's own (see ``shelf``).
+        iterations, precision, tile, ensemble: as in ``settings``.
+
     Raises:
         SettingError: a knob out of range, or a model that does not exist.
-        CheckpointError: a model without weights.
+        CheckpointError: a model without weights, or own weights that are gone.
     """
     from deblur_demo import catalogue, pipeline
 
-    model = model or pipeline.default_model()
-    job = pipeline.Job(model=str(model), iterations=iterations, precision=precision, tile=tile, ensemble=ensemble)
+    model = str(model or pipeline.default_model())
+    knobs = {"iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble}
+    if shelf.is_own(model):
+        return pipeline.Job(model=shelf.model_of(model), checkpoint=shelf.find(model), **knobs), False
+    job = pipeline.Job(model=model, **knobs)
     row = next(row for row in catalogue.models() if row["id"] == job.model)
     if not row["ready"]:
         raise CheckpointError(*text.fill(text.NO_WEIGHTS, model=job.model))

@@ -35,6 +35,7 @@ class Run:
         root: the cache folder; the browser may fetch what is inside.
 
     Attributes:
+        token: its name, 32 hexadecimal digits.
         folder: where its files are.
         done: whether there is something to keep; else ``end`` deletes the folder.
 
@@ -45,11 +46,17 @@ class Run:
     def __init__(self, root: Path):
         sweep(root)
         # Nobody can guess the name, so nobody can fetch another visitor's files.
-        self.folder = root / (_PREFIX + secrets.token_hex(16))
+        self.token = secrets.token_hex(16)
+        self.folder = self.folder_of(root, self.token)
         self.done = False
         self._unwanted, self._ended = Event(), Event()
         with on_disk(self.folder):
             self.folder.mkdir(parents=True)
+
+    @staticmethod
+    def folder_of(root: Path, token: str) -> Path:
+        """The folder of the run of that name, whether it is there or not."""
+        return root / (_PREFIX + token)
 
     @property
     def ended(self) -> bool:

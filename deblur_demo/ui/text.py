@@ -117,7 +117,7 @@ PLAYER = {
 DOWNLOAD_CLIP = "Download the clip (MP4)"
 DOWNLOAD_PART = "Download the finished part (MP4)"
 CURVE = "Sharpness, frame by frame"
-CURVE_HELP = "How much detail a further blur would destroy, 0 to 1; noise counts as detail, too"
+CURVE_HELP = "Steepness of edges in levels a pixel; it rises with detail and with noise"
 CLIP_TABLE = "The clip in numbers"
 CLIP_ROWS = {
     "sharpness": ("Sharpness", "Mean over all frames: steepness of edges in levels a pixel"),
@@ -141,6 +141,7 @@ NO_PHOTO = ("No photo is chosen yet", "one or more image files", "Drop a photo o
 ONE_TRUTH = ("{count} photos came with one sharp reference", "a reference with exactly one photo", "Remove one of them")
 TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in smaller groups")
 NO_WEIGHTS = ("No trained weights of {model} are here", "a model that has them", "Choose another model")
+WEIGHTS_GONE = ("Those weights are not on the server any more", "weights that are loaded", "Load them again")
 NOT_UPLOADED = ("A web address came where a file belongs", "an uploaded file", "Download it first and upload the file")
 
 
@@ -241,7 +242,7 @@ def clip_figures(frames: int, length: float, work: float) -> str:
 
 def curve(before: float, after: float, frames: int) -> str:
     """What the curve of sharpness shows, for those who do not see it."""
-    return f"Sharpness of {frames} frames: on average {before:.3f} before and {after:.3f} after."
+    return f"Sharpness of {frames} frames: on average {before:.2f} before and {after:.2f} after."
 
 
 def of_several(number: int, count: int, name: str) -> str:
@@ -273,6 +274,11 @@ def hours(number: float) -> str:
 def model_choice(name: str, ready: bool) -> str:
     """A line of the model picker."""
     return name if ready else f"{name} · {NEEDS_TRAINING}"
+
+
+def own_choice(name: str, model: str) -> str:
+    """A line of the model picker for weights that a visitor brought."""
+    return f"{name} · yours, {model}"
 
 
 def about_model(row: dict, fetched: bool) -> str:
