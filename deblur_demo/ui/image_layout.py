@@ -95,7 +95,7 @@ def _sources() -> dict[str, gr.components.Component]:
     strip = gr.Gallery(
         [(str(example.photo), example.caption) for example in examples()],
         show_label=False, interactive=False, format="png", height=90, allow_preview=False, object_fit="cover",
-        buttons=[], elem_id="examples",
+        buttons=[], elem_id="examples", elem_classes="examples",
     )  # fmt: skip
     webcam = OnePhoto(
         label=text.WEBCAM, sources=["webcam"], type="filepath", image_mode=None, format="png", visible=False,
@@ -127,7 +127,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         )  # fmt: skip
         strip = gr.Gallery(
             show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
-            buttons=[], elem_id="strip",
+            buttons=[], elem_id="strip", elem_classes="strip",
         )  # fmt: skip
         with gr.Row():
             step_png = gr.DownloadButton(text.download_step(1), interactive=False, min_width=140, elem_id="step-png")

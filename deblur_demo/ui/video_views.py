@@ -7,11 +7,10 @@ from html import escape
 from statistics import fmean
 
 from deblur_demo.ui import text
+from deblur_demo.ui.plot import Plot
 from deblur_demo.ui.video_run import VideoRun
 
-_WIDTH, _HEIGHT = 600, 100  # units of the drawing; it is stretched to the page
 _MOST_POINTS = 300
-_MARGIN = 0.08  # of the height, above and below
 
 
 def curve(run: VideoRun) -> str:
@@ -19,28 +18,16 @@ def curve(run: VideoRun) -> str:
     times = [float(time) for time in run.times]
     before = [frame.sharpness_before for frame in run.frames]
     after = [frame.sharpness for frame in run.frames]
-    low, high = min(*before, *after), max(*before, *after)
     end = times[-1] + _last_duration(times)
-
-    def line(values: Sequence[float], name: str) -> str:
-        span = (high - low) or 1.0
-        points = [
-            (_WIDTH * time / end, _HEIGHT * (1 - _MARGIN - (1 - 2 * _MARGIN) * (value - low) / span))
-            for time, value in _thinned(times, values)
-        ]
-        drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        return f'<polyline class="{name}" points="{drawn}" />'
-
-    words = text.curve(fmean(before), fmean(after), len(before))
-    return (
-        f'<figure class="curve"><figcaption title="{escape(text.CURVE_HELP)}">{text.CURVE}'
-        f'<span class="before">{text.PLAYER["before"]}</span>'
-        f'<span class="after">{text.PLAYER["after"]}</span></figcaption>'
-        f'<div class="plot"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(words)}">{line(before, "before")}{line(after, "after")}</svg><i></i>'
-        f"<span>{high:.2f}</span><span>{low:.2f}</span></div>"
-        f'<div class="axis"><span>0 s</span><span>{end:.2f} s</span></div></figure>'
-    )
+    return Plot(
+        title=text.CURVE,
+        why=text.CURVE_HELP,
+        words=text.curve(fmean(before), fmean(after), len(before)),
+        lines={"before": _thinned(times, before), "after": _thinned(times, after)},
+        span=(0.0, end),
+        ends=("0 s", f"{end:.2f} s"),
+        legend={name: text.PLAYER[name] for name in ("before", "after")},
+    ).html()
 
 
 def figures(run: VideoRun) -> str:
@@ -51,7 +38,7 @@ def figures(run: VideoRun) -> str:
         rows.append(("flicker", report.flicker_before, report.flicker))
     body = "".join(
         f'<tr><th scope="row" title="{escape(text.CLIP_ROWS[name][1])}">{text.CLIP_ROWS[name][0]}</th>'
-        f"<td>{before:.3f}</td><td>{after:.3f}</td></tr>"
+        f"<td>{before:.2f}</td><td>{after:.2f}</td></tr>"
         for name, before, after in rows
     )
     change = fmean(frame.change for frame in frames)
