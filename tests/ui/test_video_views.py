@@ -48,7 +48,7 @@ def test_a_single_frame_and_a_flat_clip_can_be_drawn():
 def test_figures_are_means_and_flicker_shows_where_it_was_measured():
     html = video_views.figures(run(4))
     cells = re.findall(r"<td>([^<]*)</td>", html.split("<tbody>")[1])
-    assert cells == ["0.200", "0.450", "2.000", "1.500", "–", "3.00"]
+    assert cells == ["0.20", "0.45", "2.00", "1.50", "–", "3.00"]
     assert "4 frames, 0.16 s long, computed in 2.0 s (2 frames/s)." in html
     assert "Flicker" not in video_views.figures(run(4, flicker=None))
 
