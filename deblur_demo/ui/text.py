@@ -63,8 +63,8 @@ VIDEO_WELCOME = (
 
 # The clip
 CLIP = "Blurred clip"
-START = "From second"
-END = "To second (empty: the end)"
+START = "From (seconds)"
+END = "To (empty: end)"
 CODEC = "Codec"
 CODEC_HELP = "H.264 plays everywhere; VP9 and AV1 make smaller files and take longer."
 CODECS = {"auto": "H.264, by the graphics card where it can", "h264": "H.264", "vp9": "VP9", "av1": "AV1"}
@@ -294,15 +294,15 @@ def about_model(row: dict, fetched: bool) -> str:
     parts.append(f"{row['gmacs']:.3g} GMACs a step at 256 × 256")
     if row["ready"]:
         parts.append(f"trained for {row['trained_for']} blur")
-    needs = "" if row["ready"] else f" It {commands(row['needs'])}."
+    needs = "" if row["ready"] else f" It {commands(row['needs'])}"
     if fetched:
         needs = " Its weights are on the Hugging Face Hub: the first run fetches them."
     return f"{', '.join(parts)}. {row['paper']}.{needs}"
 
 
 def commands(sentence: str) -> str:
-    """The same sentence as Markdown, with the commands in it marked as such."""
-    return re.sub(r"python -m .+?(?=, or python|$)", r"`\g<0>`", sentence)
+    """The same sentence as Markdown, with the commands in it one below the other."""
+    return re.sub(r"(?:, or)? (python -m .+?)(?=, or python|$)", r"\n- `\1`", sentence)
 
 
 def loading(model: str, fetched: bool) -> str:

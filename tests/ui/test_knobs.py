@@ -37,13 +37,13 @@ def test_the_line_about_a_network_says_what_it_costs_and_needs(controls):
     about = controls.pick_model("dmphn", False)[controls.about]
     assert f"{catalogue.gmacs('dmphn'):.3g} GMACs a step at 256 × 256" in about
     assert "`python -m deblur_demo fetch dmphn-gopro`" in about
-    assert "`python -m training train" in about and "or `python" in about
+    assert about.count("\n- `python") == 2 and "- `python -m training train" in about
     assert "GMACs" not in controls.pick_model("wiener", False)[controls.about]
 
 
-def test_commands_are_marked_one_by_one():
+def test_commands_stand_one_below_the_other():
     marked = text.commands("needs training: python -m training train A --data FOLDER, or python -m deblur_demo fetch x")
-    assert marked == "needs training: `python -m training train A --data FOLDER`, or `python -m deblur_demo fetch x`"
+    assert marked == "needs training:\n- `python -m training train A --data FOLDER`\n- `python -m deblur_demo fetch x`"
 
 
 def test_all_that_was_asked_is_handed_on():
