@@ -91,7 +91,7 @@ def _deblur_image(
     from deblur_demo import pipeline
 
     run = None
-    with _one_line_errors():
+    with one_line_errors():
         try:
             order = ImageOrder.of([image] if image else [], truth, keep_metadata, **knobs)
             photo, truth = order.read(order.photos[0])
@@ -118,7 +118,7 @@ def _deblur_clip(
     from deblur_demo import clips
 
     run = None
-    with _one_line_errors():
+    with one_line_errors():
         try:
             order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
             deblurrer = bench.deblurrer(order.job)
@@ -135,7 +135,7 @@ def _deblur_clip(
 
 
 @contextmanager
-def _one_line_errors() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
     """Answer whatever is wrong in one line.
 
     Raises:

@@ -8,9 +8,22 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from deblur_demo import settings
-from deblur_demo.ui import api, image_layout, text, video_layout, views
+from deblur_demo.ui import (
+    api,
+    compare_api,
+    compare_layout,
+    compare_text,
+    image_layout,
+    lab_layout,
+    lab_text,
+    text,
+    video_layout,
+    views,
+)
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.compare_handlers import CompareHandlers
 from deblur_demo.ui.image_handlers import ImageHandlers
+from deblur_demo.ui.lab_handlers import LabHandlers
 from deblur_demo.ui.video_handlers import VideoHandlers
 
 _SWEEP_SECONDS = 300
@@ -33,7 +46,12 @@ def build() -> gr.Blocks:
                 ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
             with gr.Tab(text.VIDEO_SCREEN, id="video"):
                 VideoHandlers(video_layout.place(hours), bench, cache).bind(page)
+            with gr.Tab(compare_text.SCREEN, id="compare"):
+                CompareHandlers(compare_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
+            with gr.Tab(lab_text.SCREEN, id="lab"):
+                LabHandlers(lab_layout.place(hours), bench, cache, lab_layout.examples()).bind(page)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         api.add(bench, cache)
+        compare_api.add(bench, cache)
     # The queue is the only way to the device: direct calls that would step past it are closed.
     return page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)

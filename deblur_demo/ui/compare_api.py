@@ -1,0 +1,81 @@
+"""The API of the compare screen: ``/compare`` with typed inputs, every value checked by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from deblur_demo import settings
+from deblur_demo.ui import compare_text, text
+from deblur_demo.ui.api import one_line_errors
+from deblur_demo.ui.bench import DEVICE_QUEUE, Bench
+from deblur_demo.ui.compare_order import CompareOrder
+from deblur_demo.ui.compare_run import CompareRun, Picture
+from deblur_demo.ui.components import OneFile
+from deblur_demo.ui.contest import Trouble, compete
+
+_MODELS = "mtrnn-lite, wiener, richardson-lucy"
+
+
+def add(bench: Bench, cache: Path) -> None:
+    """Add the endpoint to the page that is being built.
+
+    Args:
+        bench: where the networks are.
+        cache: folder for the files of a run.
+    """
+
+    def compare(image, models, iterations, truth, precision, tile, ensemble="1"):
+        """Compare models on one photo: gives a ZIP with all results, and the figures of the input and of each.
+
+        Models and numbers of iterations are separated by commas.
+        """
+        knobs = {"precision": precision, "tile": tile, "ensemble": ensemble}
+        yield from _compare(bench, cache, image, truth, _words(models), _words(iterations), knobs)
+
+    with gr.Group(visible=False):
+        inputs = [
+            OneFile(label=compare_text.PHOTO),
+            gr.Textbox(_MODELS, label=compare_text.MODELS),
+            gr.Textbox(str(settings.ITERATIONS.default), label=compare_text.ITERATIONS),
+            OneFile(label=text.TRUTH),
+            gr.Textbox(settings.PRECISION.current(), label=text.PRECISION),
+            gr.Textbox(str(settings.TILE.current()), label=text.TILE),
+            gr.Textbox(settings.ENSEMBLE.current(), label=text.ENSEMBLE),
+        ]
+        outputs = [gr.File(label=compare_text.DOWNLOAD), gr.JSON(label=compare_text.TABLE)]
+        gr.Button(compare_text.RUN).click(compare, inputs, outputs, api_name="compare", **DEVICE_QUEUE)
+
+
+def _compare(
+    bench: Bench,
+    cache: Path,
+    image: str | None,
+    truth: str | None,
+    models: list[str],
+    iterations: list[str],
+    knobs: dict,
+) -> Iterator[tuple[str | None, list[dict]]]:
+    """The report grows with every result; the ZIP comes with the last answer."""
+    run = None
+    with one_line_errors():
+        try:
+            order = CompareOrder.of(image, truth, models, iterations, **knobs)
+            run, report = CompareRun(cache, order.photo, order.results), []
+            for news in compete(run, order, bench):
+                if isinstance(news, Picture):
+                    report = [*report, news.figures.as_json()]
+                elif isinstance(news, Trouble):
+                    gr.Warning(news.line)
+                yield None, report
+            run.pack()
+            yield str(run.archive), report
+        finally:
+            if run is not None:
+                run.end()
+
+
+def _words(line: str) -> list[str]:
+    return [word.strip() for word in str(line).split(",") if word.strip()]
