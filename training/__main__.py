@@ -48,6 +48,33 @@ def _parser() -> argparse.ArgumentParser:
         setting.add_to(train)
     train.set_defaults(run=_train)
 
+    reproduce = commands.add_parser("reproduce", help="fill in a table of a paper, as far as data and time allow")
+    reproduce.add_argument("table", help="park-table-1, brehm-table-2 ...: a table's file in training/recipes")
+    reproduce.add_argument(
+        "--minutes", type=float, help="of training and testing to scale it down to (default: all of it)"
+    )
+    reproduce.add_argument("--data", type=Path, help="corpus: a folder, or a pack of one")
+    reproduce.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    reproduce.add_argument("--as-written", action="store_true", help="with --minutes, keep networks, crops and batches")
+    reproduce.add_argument("--seeds", type=int, default=2, help="most seeds of a scaled run (default %(default)s)")
+    reproduce.add_argument("--pairs", action="append", metavar="FOLDER[@SLICE]", help=f"test sets: {PAIRS}")
+    reproduce.add_argument("--vgg16", type=Path, help="VGG16's weights, for the rows that need them")
+    reproduce.add_argument("--out", type=Path, help="folder for everything written (default runs/<table>)")
+    reproduce.set_defaults(run=_reproduce)
+
+    compare = commands.add_parser("compare", help="train recipes in turns and plot PSNR against time")
+    compare.add_argument("recipes", type=Path, nargs="+", help="files of training/recipes")
+    compare.add_argument("--data", type=Path, required=True, help="corpus: a folder, or a pack of one")
+    compare.add_argument("--minutes", type=float, default=6, help="of training for each (default %(default)s)")
+    compare.add_argument("--updates", type=int, help="updates of the whole schedules, instead of the recipes'")
+    compare.add_argument("--slices", type=int, default=8, help="turns of each, and points of its curve (default 8)")
+    compare.add_argument("--pairs", action="append", metavar="FOLDER[@SLICE]", help=f"test pictures: {PAIRS}")
+    compare.add_argument("--out", type=Path, help="folder for everything written (default runs/compare)")
+    compare.set_defaults(run=_compare)
+    for command in (reproduce, compare):
+        for setting in (DEVICE, PRECISION):
+            setting.add_to(command)
+
     prepare = commands.add_parser(
         "prepare",
         help="say what a folder holds; make temporal levels, a validation set or a compact pack of it",
@@ -66,9 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--validation", type=Path, metavar="OUT", help="folder for a fixed validation set")
     prepare.add_argument(
         "--kind",
-        choices=("motion", "clips", "gaussian"),
+        choices=("motion", "clips", "frames", "gaussian"),
         default="motion",
-        help="held-out photos under motion, the same as short clips, or CIFAR-10's test pictures (default %(default)s)",
+        help="held-out photos under motion, the same as short clips, means of held-out 240 fps frames, or CIFAR-10's "
+        "test pictures (default %(default)s)",
     )
     prepare.add_argument("--pack", type=Path, metavar="OUT", help="the .zip to write")
     prepare.add_argument("--megabytes", type=float, default=45, help="limit of the pack in MiB (default %(default)s)")
@@ -125,6 +153,18 @@ def _train(arguments: argparse.Namespace) -> None:
     initialise(trainer, arguments.init, arguments.init_first)
     validation = {str(path): read_pairs(path) for path in arguments.validation}
     trainer.run(arguments.minutes, validation, arguments.save_every)
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    from training.reproduce import reproduce
+
+    reproduce(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from training.compare import compare
+
+    compare(arguments)
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

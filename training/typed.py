@@ -54,7 +54,7 @@ def typed(cls: type[Kind], raw: dict, where: str) -> Kind:
 
 def nearest(word: str, known) -> str:
     """What to do about a word that is not known, as an imperative."""
-    close = difflib.get_close_matches(str(word), list(known), n=1)
+    close = difflib.get_close_matches(str(word), list(map(str, known)), n=1)
     return f"Did you mean {close[0]!r}" if close else "Remove it, or choose one of these"
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from deblur_demo.errors import SettingError
-from deblur_demo.models import registry
 from training.config import Recipe, load_recipe
 from training.curriculum import Curriculum, Schedule
-
-RECIPES = sorted((Path(__file__).parents[2] / "training/recipes").glob("*.toml"))
+from training.tables import RECIPES
 
 
 def test_goals_descend_by_two_levels_and_stay_at_the_truth():
@@ -26,12 +24,6 @@ def test_goals_descend_by_two_levels_and_stay_at_the_truth():
 def test_goals_with_a_temporal_step_of_four_never_fall_below_the_truth():
     assert Curriculum(temporal_step=4).goals(13, 1) == [9, 5, 1, 1]
     assert Curriculum(temporal_step=4).goals(7, 1) == [3, 1, 1]
-
-
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_loads_and_builds_its_model(path: Path):
-    recipe = load_recipe(path)
-    assert registry.build(recipe.model, **recipe.settings).parameter_count > 0
 
 
 def test_rates_follow_their_schedule():
@@ -50,6 +42,9 @@ def test_rates_follow_their_schedule():
         ('model = "mtrnn"\n[curriculum]\none_stag = 0.1', "Did you mean 'one_stage'"),
         ('model = "mtrnn"\nbatch = "four"', "batch is 'four'"),
         ('model = "mtrnn"\nbatch = true', "batch is True"),
+        ('model = "mtrnn"\n[schedule]\nkind = "cosin"', "kind is 'cosin'.*Did you mean 'cosine'"),
+        ('model = "mtrnn"\n[curriculum]\nextra = [1, 2, 3]', "extra has 3 entries"),
+        ('model = "mtrnn"\n[curriculum]\nlevels = [7, "nine"]', "levels is 'nine'"),
         ("batch = 4", "names no model"),
         ("batch = ", "cannot be read"),
     ],
@@ -62,4 +57,18 @@ def test_a_faulty_recipe_is_refused_by_name(tmp_path: Path, text: str, message: 
 
 
 def test_the_command_line_overrides_a_recipe():
-    assert load_recipe(RECIPES[0], updates=7, batch=None).updates == 7
+    recipe = load_recipe(RECIPES / "mtrnn-lite.toml", updates=7, batch=None, loss={"edge": 0.1})
+    assert (recipe.updates, recipe.batch, recipe.loss.edge, recipe.loss.fft) == (7, 8, 0.1, 0.5)
+
+
+def test_direct_iterations_all_aim_at_the_truth():
+    assert Curriculum("direct", most=3).goals(13, 2) == [1, 1, 1]
+    assert Curriculum("one-stage").goals(13, 2) == [1]
+
+
+def test_a_batch_has_one_level_whoever_draws_its_pieces():
+    curriculum = Curriculum(levels=(7, 9, 11, 13), extra=(1, 3))
+    drawn = [curriculum.drawn(seed) for seed in range(60)]
+    assert drawn == [curriculum.drawn(seed) for seed in range(60)]
+    assert {one.levels for one in drawn} == {(7,), (9,), (11,), (13,)}
+    assert {one.extra for one in drawn} == {(1, 1), (2, 2), (3, 3)}
