@@ -76,7 +76,7 @@ def place(hours: float) -> LabScreen:
             welcome = gr.HTML(views.welcome(lab_text.WELCOME, lab_text.EMPTY_TITLE), elem_classes="bare")
             with gr.Column(visible=False, elem_id="lab-results") as results:
                 deblurring |= place_buttons(_SCREEN, lab_text.DEBLUR)
-                outputs = _stage() | _steps() | _kernel()
+                outputs = _stage() | _steps() | _blur()
     return LabScreen(
         blurring=JobControls(screen=_SCREEN, status=status, **blurring),
         deblurring=JobControls(screen=_SCREEN, status=status, **deblurring),
@@ -141,7 +141,7 @@ def _slider(knob: settings.Setting, label: str, info: str, step: float, low: flo
 
 
 def _stage() -> dict[str, gr.components.Component]:
-    """Any two pictures over each other, and the ladder of temporal levels."""
+    """Any two pictures over each other."""
     compare = gr.ImageSlider(
         label=lab_text.pair(lab_text.SHARP, lab_text.BLURRED), type="filepath", format="png", interactive=False,
         height="var(--stage)", max_height=10_000, buttons=["fullscreen"], elem_id="lab-compare", elem_classes="pair",
@@ -150,12 +150,7 @@ def _stage() -> dict[str, gr.components.Component]:
         [(lab_text.SHARP, "sharp"), (lab_text.BLURRED, "blurred")], value="sharp", label=lab_text.LEFT,
         buttons=[], elem_id="lab-left",
     )  # fmt: skip
-    levels = gr.Gallery(
-        show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
-        buttons=[], elem_id="lab-levels", elem_classes="strip",
-    )  # fmt: skip
-    gr.Markdown(lab_text.LEVELS_HELP, elem_id="lab-levels-help", elem_classes="hint")
-    return {"compare": compare, "left": left, "right": gr.State(("blurred", 0)), "levels": levels}
+    return {"compare": compare, "left": left, "right": gr.State(("blurred", 0))}
 
 
 def _steps() -> dict[str, gr.components.Component]:
@@ -171,11 +166,16 @@ def _steps() -> dict[str, gr.components.Component]:
     return {"steps": steps, "strip": strip, "curves": curves, "table": table, "steps_zip": steps_zip}
 
 
-def _kernel() -> dict[str, gr.components.Component]:
-    """The kernel, and what can be taken home."""
+def _blur() -> dict[str, gr.components.Component]:
+    """The ladder of temporal levels, the kernel, and what can be taken home."""
+    levels = gr.Gallery(
+        show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
+        buttons=[], elem_id="lab-levels", elem_classes="strip",
+    )  # fmt: skip
+    gr.Markdown(lab_text.LEVELS_HELP, elem_id="lab-levels-help", elem_classes="hint")
     with gr.Row(equal_height=False):
         kernel = gr.HTML(elem_id="lab-kernel", container=True, padding=True, min_width=220)
         with gr.Column(min_width=220):
             pair = gr.DownloadButton(lab_text.PAIR, elem_id="lab-pair")
             recipe = gr.DownloadButton(lab_text.RECIPE, elem_id="lab-recipe")
-    return {"kernel": kernel, "pair": pair, "recipe": recipe}
+    return {"levels": levels, "kernel": kernel, "pair": pair, "recipe": recipe}
