@@ -174,7 +174,8 @@ def _blur() -> dict[str, gr.components.Component]:
     )  # fmt: skip
     gr.Markdown(lab_text.LEVELS_HELP, elem_id="lab-levels-help", elem_classes="hint")
     with gr.Row(equal_height=False):
-        kernel = gr.HTML(elem_id="lab-kernel", container=True, padding=True, min_width=220)
+        with gr.Column(min_width=300):
+            kernel = gr.HTML(elem_id="lab-kernel", container=True, padding=True)
         with gr.Column(min_width=220):
             pair = gr.DownloadButton(lab_text.PAIR, elem_id="lab-pair")
             recipe = gr.DownloadButton(lab_text.RECIPE, elem_id="lab-recipe")

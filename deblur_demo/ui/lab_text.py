@@ -14,12 +14,12 @@ EXAMPLE_ASTRONAUT = "Astronaut"
 # The shake
 PAD = {
     "title": "Camera path",
-    "drawn": "drawn by you",
+    "drawn": "drawn",
     "lucky": "by lot",
     "invite": "Draw here how the camera shakes",
     "lot": "By lot",
     "lot_help": "Throw another path",
-    "square": "a square is {number} pixels",
+    "square": "square: {number} px",
     "exposed": "exposed",
     "whole": "shutter closed",
     "words": "Camera path across {width} by {height} pixels, {origin}; {level} of 13 frames are exposed",
@@ -101,13 +101,14 @@ def blurred(psnr: float | None) -> str:
     """The last status of a blur; None where both pictures are equal."""
     if psnr is None:
         return "Nothing was blurred: both pictures are equal. Draw a longer path."
-    return f"Blurred: {psnr:.2f} dB PSNR against the sharp photo. Now deblur it."
+    return f"Blurred: {psnr:.2f} dB PSNR. Now deblur it."
 
 
 def deblurred(steps: int, seconds: float, before: float | None, after: float | None) -> str:
     """The last status of a network's work; the figures are PSNR, None where pictures are equal."""
-    line = text.finished(steps, seconds, 1, 1)
-    return line if before is None or after is None else f"{line} PSNR {before:.2f} → {after:.2f} dB."
+    if before is None or after is None:
+        return text.finished(steps, seconds, 1, 1)
+    return f"Done in {text.duration(seconds)}: {before:.2f} → {after:.2f} dB PSNR."
 
 
 def kernel(width: int, height: int) -> str:
