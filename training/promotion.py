@@ -11,19 +11,19 @@ from deblur_demo.models.golden import golden
 from training.evaluation import score_all
 
 
-def promote(weights: Path, options: argparse.Namespace, bundled: Path = checkpoint.BUNDLED) -> str:
+def promote(weights: Path, options: argparse.Namespace, bundled: Path | None = None) -> str:
     """Copy a challenger over the champion if its last step is better on every set.
 
     Args:
         weights: the challenger, with its card.
         options: as in ``score_all``, and maybe ``hardware`` for the card.
-        bundled: folder of the champions.
+        bundled: folder of the champions; None: the project's.
 
     Returns:
         One line that says what was decided, and why.
     """
     model, card = checkpoint.load(weights)
-    target = bundled / f"{card.model}.safetensors"
+    target = (bundled or checkpoint.BUNDLED) / f"{card.model}.safetensors"
     challenger = score_all(weights, options)
     if target.is_file():
         champion = score_all(target, options)

@@ -191,12 +191,13 @@ def quick_psnr(model: Restorer, pairs: Sequence[Pair], steps: int) -> list[float
 
     Args:
         model: network in any precision on any device.
-        pairs: pictures whose sides are multiples of the network's alignment.
+        pairs: pictures; what their sides have beyond a multiple of the network's alignment is left out.
         steps: number of steps.
     """
     total = torch.zeros(steps + 1, dtype=torch.float64)
     for pair, frames in windows(pairs, model.traits.frames):
-        frames, sharp = frames.to(model.device), to_tensor(pair.sharp).to(model.device)
+        height, width = (side // model.traits.align * model.traits.align for side in pair.sharp.shape[:2])
+        frames, sharp = (x[..., :height, :width].to(model.device) for x in (frames, to_tensor(pair.sharp)))
         images = [centre_frame(frames)] + [estimate.image for estimate in model.run(frames, steps)]
         for index, image in enumerate(images):
             error = (image.clamp(0, 1) * 255).round() / 255 - sharp

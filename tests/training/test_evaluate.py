@@ -16,7 +16,7 @@ from deblur_demo.runtime.deblurrer import Deblurrer
 from training.__main__ import main
 from training.evaluation import named_pairs, table
 from training.promotion import promote
-from training.scores import quick_psnr, read_pairs, score
+from training.scores import Pair, quick_psnr, read_pairs, score
 
 
 @pytest.fixture
@@ -57,6 +57,14 @@ def test_quick_psnr_agrees_with_the_products_path(pairs_folder: Path):
     exact = score(Deblurrer(model, "cpu", "fp32"), pairs, 3)
     assert quick_psnr(model, pairs, 3) == pytest.approx(exact.psnr, abs=1e-3)
     assert exact.psnr[3] != pytest.approx(exact.psnr[0], abs=0.01)
+
+
+def test_quick_psnr_leaves_out_what_does_not_fit(pairs_folder: Path):
+    model = registry.build("mtrnn-lite").eval()
+    (pair,) = read_pairs(pairs_folder, slice(0, 1))
+    whole = Pair("fits", pair.blurred[:192, :184], pair.sharp[:192, :184])
+    odd = Pair("odd", pair.blurred[:195, :191], pair.sharp[:195, :191])
+    assert quick_psnr(model, [odd], 2) == quick_psnr(model, [whole], 2)
 
 
 def test_evaluate_prints_a_row_a_step(pairs_folder: Path, weights: Path, capsys: pytest.CaptureFixture):

@@ -16,6 +16,7 @@ from training.__main__ import main
 from training.data.corpus import load_corpus
 from training.data.temporal import write_levels
 from training.data.validation import CLIP_FRAMES, write_validation
+from training.scores import read_pairs
 
 
 def frame(number: int) -> np.ndarray:
@@ -127,3 +128,19 @@ def test_validation_of_cifar_is_blurred_test_pictures(tmp_path: Path):
     assert (blurred != sharp).any(axis=(1, 2, 3)).all(), "no PSNR is infinite"
     with pytest.raises(InputError, match="CIFAR"):
         write_validation(tmp_path / "one", tmp_path / "three", "gaussian")
+
+
+def test_validation_of_real_frames_is_their_mean_in_linear_light(tmp_path: Path):
+    frames = [data.coffee()[50:114, 100 + 2 * index : 164 + 2 * index] for index in range(27)]
+    for index, frame in enumerate(frames):
+        path = tmp_path / f"mine/val/240fps/pan/{index:06d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.ascontiguousarray(frame[..., ::-1]))
+    assert write_validation(tmp_path / "mine", tmp_path / "out", "frames") == 2, "two windows of 13"
+    pairs = read_pairs(tmp_path / "out")
+    middle = 13 + 6
+    assert np.array_equal(pairs[1].sharp, frames[middle])
+    light = np.mean([(frame / 255.0) ** 2.2 for frame in frames[middle - 4 : middle + 5]], axis=0)  # TL9
+    assert np.abs(pairs[1].blurred - 255 * light ** (1 / 2.2)).max() <= 1
+    with pytest.raises(InputError, match="no clip of 13 frames"):
+        write_validation(tmp_path / "out", tmp_path / "other", "frames")

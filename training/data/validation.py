@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from torch import Tensor
 
 from deblur_demo.errors import InputError
 from deblur_demo.synthesis.camera import CameraSettings, develop
-from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
+from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level, to_light
 from deblur_demo.synthesis.gaussian import GaussianSettings, random_gaussian
 from training.config import Neighbours
 from training.data.cifar import read_cifar
 from training.data.files import Files
 from training.data.held_out import HELD_OUT_PHOTOS
+from training.data.recognise import recognise
 from training.data.samples import MARGIN, lengthened
 
 SIDE, SEED = 384, 2020
@@ -36,8 +38,9 @@ def write_validation(source: Path, target: Path, kind: str = "motion", side: int
         source: corpus folder.
         target: folder for the pairs.
         kind: "motion" (``blur/`` and ``sharp/``), "clips" (``<photo>/blur/00000.png`` ..., consecutive
-            exposures along one path) or "gaussian" (CIFAR-10's test pictures).
-        side: of the motion pictures in pixels; None: 384, and 256 for clips.
+            exposures along one path), "frames" (means of real 240 fps frames below ``val/`` or
+            ``test/``) or "gaussian" (CIFAR-10's test pictures).
+        side: of the motion pictures in pixels; None: 384, 256 for clips, and whole frames.
 
     Returns:
         The number of pairs.
@@ -80,6 +83,32 @@ def _write_clips(files: Files, target: Path, side: int | None) -> int:
     return len(names) * CLIP_FRAMES
 
 
+def _write_frames(files: Files, target: Path, side: int | None) -> int:
+    clips: dict[str, list[str]] = defaultdict(list)
+    for entry in recognise(files):
+        if entry.role == "frames" and entry.test:
+            clips[entry.clip].append(entry.files[0])  # in the order of time
+    written = 0
+    for clip, frames in clips.items():
+        for start in range(0, len(frames) - max(LEVELS) + 1, max(LEVELS)):
+            pictures = [files.decode(name) for name in frames[start : start + max(LEVELS)]]
+            if side:
+                shot = torch.stack([_middle(picture, side) for picture in pictures])
+            else:
+                shot = torch.stack(pictures).float() / 255
+            light = to_light(shot)[None]  # (1, 13, 3, H, W)
+            blurred = temporal_level(light, LEVELS[written % 4])
+            _write_pair(target, f"{clip.replace('/', '_')}_{start:06d}", blurred[0], temporal_level(light, 1)[0])
+            written += 1
+    if not written:
+        raise InputError(
+            f"{files.source} has no clip of {max(LEVELS)} frames to validate on",
+            "val/<name>_240fps/<clip>/000000.png and so on",
+            "Move a clip there",
+        )
+    return written
+
+
 def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
     pictures = read_cifar(files, "test")
     if pictures is None:
@@ -100,18 +129,23 @@ def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
 KINDS: dict[str, Callable[[Files, Path, int | None], int]] = {
     "motion": _write_motion,
     "clips": _write_clips,
+    "frames": _write_frames,
     "gaussian": _write_gaussian,
 }
 
 
 def _held_out(files: Files, side: int) -> tuple[list[str], list[Tensor]]:
-    """Names, fit for files, and middle squares, (3, side, side) in [0, 1], of the held-out photos."""
+    """Names, fit for files, and middle squares, (3, side, side) in [0, 1], of the held-out photos.
+
+    Those of Kodak and Urban100 where they are there, so that the set stays the same; else those below val/ or test/.
+    """
     names = [name for name in files.pictures if str(Path(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)]
+    names = names or [entry.files[0] for entry in recognise(files) if entry.role == "photos" and entry.test]
     if len(names) < 2:
         raise InputError(
-            f"{files.source} has {len(names)} of the held-out photos",
-            "photos/kodak and photos/urban100",
-            f"Need {', '.join(HELD_OUT_PHOTOS)}",
+            f"{files.source} has {len(names)} photos that are held out",
+            "photos/kodak and photos/urban100, or two and more photos below val/",
+            "Add some, or move some there",
         )
     fit = [name.replace("/", "_").rsplit(".", 1)[0] for name in names]
     return fit, [_middle(files.decode(name), side) for name in names]
