@@ -52,19 +52,18 @@ class CompareHandlers:
 
         s.job.bind(self.compare, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
         ticks = [s.models, s.iterations]
-        page.load(self.offer_models, outputs=[s.models, s.planned], **at_once)
+        page.load(self.offer_models, s.iterations, [s.models, s.planned], **at_once)
         gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, **at_once)
         s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **at_once)
         gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **at_once)
 
     # The input
 
-    def offer_models(self) -> Updates:
+    def offer_models(self, iterations: Sequence[int]) -> Updates:
         """Fill in the networks that run: ticked are the one for this machine, and the classic filters."""
         offered = knobs.choices(ready=True)
         ticked = [offered[0][1], *_CLASSICS]
-        number = [settings.ITERATIONS.default]
-        return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, number)}
+        return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, iterations)}
 
     def offer_own(self, own: Sequence[OwnWeights], ticked: Sequence[str]) -> Updates:
         """Offer what the visitor has brought, too; ticks stay where they are."""

@@ -25,13 +25,13 @@ WELCOME = (
 
 COLUMNS = {
     "name": ("Result", "The model, and how often it was applied"),
-    "seconds": ("Seconds", "Computing time of all steps"),
-    "parameters": ("Parameters", "Trained numbers in the network; a classic filter has none"),
-    "gmacs": ("GMACs", "Billions of multiplications at 256 × 256 pixels, all steps, without Fourier transforms"),
-    "steps": ("Steps", "Iterations or stages"),
-    "change": ("Change", "Mean absolute difference to the input, in 8-bit levels"),
     "psnr": ("PSNR dB", "Closeness to the sharp reference, higher is better"),
     "ssim": ("SSIM", "Structural similarity to the sharp reference, 1 is identical"),
+    "change": ("Change", "Mean absolute difference to the input, in 8-bit levels"),
+    "seconds": ("Seconds", "Computing time of all steps"),
+    "steps": ("Steps", "Iterations or stages"),
+    "parameters": ("Parameters", "Trained numbers in the network; a classic filter has none"),
+    "gmacs": ("GMACs", "Billions of multiplications at 256 × 256 pixels, all steps, without Fourier transforms"),
 }
 
 VIEWER = {

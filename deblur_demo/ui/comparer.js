@@ -100,6 +100,7 @@ function dress() {
     layers[side].alt = picture.name;
     element.querySelectorAll(".tag")[side].textContent = picture.name;
   });
+  view.classList.toggle("same", left.value === right.value);
   [...crops.children].forEach((cell, index) => cell.setAttribute("aria-pressed", String(index === Number(right.value))));
 }
 

@@ -78,6 +78,7 @@ def _enter(
     wanted = entrant.wanted or (deblurrer.model.traits.steps,)
     names, pace, seconds = iter(entrant.results), Pace(wanted[-1]), 0.0
     gmacs = _gmacs(entrant, deblurrer)
+    yield Progress(text.running(1, wanted[-1], name=name), 0.0)
     for event in run.while_wanted(deblur_image(photo, deblurrer, entrant.job.iterations, truth)):
         if not isinstance(event, StepReport):
             pace.tile(event)
