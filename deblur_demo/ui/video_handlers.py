@@ -117,7 +117,8 @@ class VideoHandlers:
     ) -> Iterator[Updates]:
         """Deblur a clip, telling the page about every frame.
 
-        However it ends, cancelled included, the frames that are finished are kept as a playable file.
+        Cancelled or in trouble, the frames that are finished are kept as a playable file; if the page
+        was closed, nobody would fetch them.
         """
         job, run, trouble = self.screen.job, None, None
         try:
@@ -148,7 +149,7 @@ class VideoHandlers:
     def _deblur(self, run: VideoRun, order: ClipOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
         from deblur_demo import clips
 
-        work = clips.deblur_clip(order.to(run.source, run.target), deblurrer, order.job.iterations)
+        work = self.bench.deblur_clip(order.to(run.source, run.target), order.job)
         most, last = order.iterations(deblurrer)
         pace, told, shown = ClipPace(None, most), 0.0, 0.0
         with closing(run.while_wanted(work)) as events:
@@ -180,6 +181,7 @@ class VideoHandlers:
         pair = tuple(map(str, run.preview(report)))
         label = text.NEWEST.format(number=report.index + 1)
         return {
+            s.job.state: run,  # said again, because the library forgets a state after a while
             s.live: gr.update(value=pair, label=label, visible=True),
             **{part: gr.update(visible=False) for part in (s.welcome, s.player, s.results)},
         }

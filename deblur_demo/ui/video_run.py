@@ -122,13 +122,12 @@ class VideoRun(Run):
         return pair
 
     def settle(self) -> bool:
-        """Say that no more frames will come; whether there is a result, if only of a part."""
+        """Keep the result, if only of a part; whether there is one. Without this, ``end`` deletes it."""
         self._stopped_at = self._stopped_at or time.monotonic()
         self.done = bool(self.frames) and self.target.is_file()
         return self.done
 
     def end(self) -> None:
-        self.settle()
         self._forget_previews(0)
         super().end()
 
