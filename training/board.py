@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from deblur_demo.media.frames import to_tensor
-from deblur_demo.models.contract import Restorer, centre_frame
+from deblur_demo.models.contract import Restorer, Traits, centre_frame
 from training.scores import Pair, windows
 
 STRIP = 192  # side of a picture in a strip, in pixels
@@ -54,11 +54,18 @@ def strip(model: Restorer, pair: Pair, steps: int) -> Tensor:
     Returns:
         (3, S, (steps + 2) S) in [0, 1] on the CPU; S is at most ``STRIP`` and what the network takes.
     """
-    height, width = pair.sharp.shape[:2]
-    side = min(STRIP, height, width) // model.traits.align * model.traits.align
-    rows, columns = (slice((length - side) // 2, (length - side) // 2 + side) for length in (height, width))
-    part = Pair(pair.name, pair.blurred[rows, columns], pair.sharp[rows, columns])
+    part = fitted(pair, model.traits, min(STRIP, *pair.sharp.shape[:2]))
     _, frames = next(windows([part], model.traits.frames))
     frames = frames.to(model.device)
     images = [centre_frame(frames), *(estimate.image for estimate in model.run(frames, steps))]
     return torch.cat([image.float().clamp(0, 1).cpu() for image in images] + [to_tensor(part.sharp)], dim=3)[0]
+
+
+def fitted(pair: Pair, traits: Traits, most: int | None = None) -> Pair:
+    """The middle of a picture, as large as the network's alignment lets it be, and no larger than ``most``."""
+    rows, columns = (
+        slice((length - side) // 2, (length - side) // 2 + side)
+        for length in pair.sharp.shape[:2]
+        for side in (min(length, most or length) // traits.align * traits.align,)
+    )
+    return Pair(pair.name, pair.blurred[rows, columns], pair.sharp[rows, columns])

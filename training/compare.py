@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,9 @@ import matplotlib
 import torch
 
 from deblur_demo.errors import SettingError
+from deblur_demo.models.contract import Traits
 from deblur_demo.runtime.device import place
+from training.board import fitted
 from training.data.validation import write_validation
 from training.evaluation import folder_and_slice
 from training.loop import Trainer
@@ -85,10 +88,13 @@ def race(
     Args:
         runs: fresh ones.
         names: theirs.
-        pairs: to score on, their sides multiples of the networks' alignment.
+        pairs: to score on.
         seconds: of training for each.
         slices: turns of each.
     """
+    # All are scored on the same pixels, those that suit every network.
+    align = math.lcm(*(run.model.traits.align for run in runs))
+    shown = [fitted(pair, Traits(halo=0, align=align)) for pair in pairs]
     courses, spent = [Course(name) for name in names], [0.0] * len(runs)
     for turn in range(slices + 1):
         for index, (run, course) in enumerate(zip(runs, courses, strict=True)):
@@ -99,7 +105,7 @@ def race(
                     torch.cuda.synchronize()
                 spent[index] += time.monotonic() - start
             with run.machine.autocast():
-                psnr = quick_psnr(run.average, pairs, run.recipe.iterations or run.model.traits.steps)[-1]
+                psnr = quick_psnr(run.average, shown, run.recipe.iterations or run.model.traits.steps)[-1]
             course.points.append((spent[index], run.update, psnr))
             print(f"{course.name}: {spent[index]:.0f} s, update {run.update}, {psnr:.3f} dB", flush=True)
     for run in runs:

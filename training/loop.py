@@ -21,7 +21,7 @@ from tqdm import tqdm
 from deblur_demo.errors import CheckpointError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate, Restorer, centre_frame
-from training.board import Board, strip
+from training.board import Board, fitted, strip
 from training.config import Recipe
 from training.curriculum import Plateau, validation_due
 from training.data.batches import Batch, draw_batch
@@ -113,6 +113,8 @@ class Trainer:
                 first, and at the end.
             save_every: minutes between two states on disk.
         """
+        traits = self.model.traits
+        validation = {name: [fitted(pair, traits) for pair in pairs] for name, pairs in validation.items()}
         start = saved = time.monotonic()
         spent_before, validated, psnr = self.minutes, self.update, float("nan")
         board = Board(self.folder / "log", self.update, self.machine.main)

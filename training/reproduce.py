@@ -50,7 +50,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
         found, note = run(jobs, bench, None, start + WHOLE), ""
     else:
         share = budget(
-            bench.timings(trained),
+            bench.timings(jobs),
             min(sum(map(len, clips)) for clips in bench.sets.values()),
             60 * arguments.minutes - (time.monotonic() - start),
             arguments.seeds,

@@ -93,7 +93,7 @@ def budget(timings: Sequence[Timing], pictures: int, seconds: float, most_seeds:
     """Share the time out.
 
     Args:
-        timings: of the rows that are trained.
+        timings: of the rows.
         pictures: in the validation set.
         seconds: that are left.
         most_seeds: wanted.
@@ -144,22 +144,30 @@ class Bench:
                 trainer.train_batch()
             trained = time.monotonic()
             trainer.save()
-            self._score(trainer.average, recipe, 1, self._pictures(1))
-            done = time.monotonic()
+            saved = time.monotonic()
+            shown = self._pictures(1)
+            self._score(trainer.average, recipe, 1, shown)
+            scored = time.monotonic()
         per_update = (trained - ready) / (trainer.update - before)
-        pictures = max(map(len, self._pictures(1).values()))
-        return Timing(max(0.0, ready - start - per_update * before), per_update, (done - trained) / pictures)
+        fixed = max(0.0, ready - start - per_update * before) + saved - trained
+        return Timing(fixed, per_update, (scored - saved) / max(map(len, shown.values())))
 
     def timings(self, jobs: Sequence[Job]) -> list[Timing]:
-        """Timings of rows that are trained; those of one network are measured once and scaled by arithmetic."""
+        """Timings of all rows that are evaluated; those of one network are measured once and scaled by arithmetic."""
         measured: dict[str, tuple[Timing, float]] = {}
         found = []
         for job in jobs:
+            if job.reason:
+                continue
             if job.recipe.model not in measured:
                 measured[job.recipe.model] = self.measure(job.recipe), job.gmacs
             timing, base = measured[job.recipe.model]
-            factor = job.gmacs / base
-            found.append(Timing(timing.fixed, timing.update * factor, timing.picture * factor))
+            factor, trained = job.gmacs / base, not job.row.weights_of
+            found.append(
+                Timing(
+                    timing.fixed * trained, timing.update * factor * trained, timing.picture * factor * job.row.ensemble
+                )
+            )
         return found
 
     def train(self, recipe: Recipe, name: str, first: Path | None = None, whole: bool = False) -> Path:

@@ -15,7 +15,7 @@ import torch
 from deblur_demo.errors import CheckpointError, SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate, centre_frame
-from training.board import strip
+from training.board import fitted, strip
 from training.config import Curriculum, Loss, Recipe, Shares
 from training.curriculum import Plateau, Schedule, validation_due
 from training.data.corpus import Corpus, load_corpus
@@ -276,3 +276,9 @@ def test_a_strip_shows_every_iteration():
     assert np.array_equal(pixels[:, :72], pair.blurred[1:73, 4:76])
     assert np.array_equal(pixels[:, -72:], pair.sharp[1:73, 4:76])
     assert pixels[:, 72:144].mean() > pixels[:, :72].mean() + 5
+
+
+def test_validation_pictures_are_cut_to_what_a_network_takes():
+    pair = Pair("noise", *np.random.default_rng(0).integers(0, 256, (2, 75, 80, 3), dtype=np.uint8))
+    part = fitted(pair, registry.build("pss-nsc", width=4).traits)
+    assert np.array_equal(part.blurred, pair.blurred[5:69, :]) and np.array_equal(part.sharp, pair.sharp[5:69, :])
