@@ -162,7 +162,7 @@ def deblur_clip(
             )
         )
         done = writer.frames
-        yield Begun(info, _expected(info, job), done)
+        yield Begun(info, expected_frames(info, job), done)
         # A network that sees neighbours needs the last finished frame once more.
         again = min(done, deblurrer.model.traits.frames // 2)
         source = stack.enter_context(closing(ahead(_part(job.source, job, done - again, notices))))
@@ -214,7 +214,8 @@ def _tag(job: ClipJob) -> str:
     return f"deblurred: {job.maker}; from {job.source.name} ({size} bytes), {job.start:g} s to {job.end or 'end'}{side}"
 
 
-def _expected(info: ClipInfo, job: ClipJob) -> int | None:
+def expected_frames(info: ClipInfo, job: ClipJob) -> int | None:
+    """Frames in the part that a job takes, as far as the source tells; None if unknown."""
     if info.frames is None or not info.seconds:
         return info.frames
     seconds = min(info.seconds, info.seconds if job.end is None else job.end) - job.start

@@ -121,9 +121,8 @@ def _deblur_clip(
     with one_line_errors():
         try:
             order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
-            deblurrer = bench.deblurrer(order.job)
             run = VideoRun(cache, order.clip.source, trimmed=order.clip.start > 0)
-            for event in clips.deblur_clip(order.to(run.source, run.target), deblurrer, order.job.iterations):
+            for event in bench.deblur_clip(order.to(run.source, run.target), order.job):
                 run.note(event)
                 if isinstance(event, clips.FrameReport):
                     yield None, {"done": len(run.frames), "of": run.begun.frames}

@@ -7,15 +7,22 @@ inside the functions that need it, never on top.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from deblur_demo import settings
+from deblur_demo.ui import zerogpu
 
 if TYPE_CHECKING:
+    from numpy import ndarray
+
+    from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport
     from deblur_demo.pipeline import Job
-    from deblur_demo.runtime.deblurrer import Deblurrer
+    from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
+    from deblur_demo.ui.borrowed import BorrowedDeblurrer
 
 DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}  # one job at a time, whoever asks
 
@@ -31,14 +38,37 @@ class Bench:
         self._kept = kept
         self._open: OrderedDict[Job, Deblurrer] = OrderedDict()
         self._lock = Lock()
+        self._borrowing = zerogpu.shared()
+        if self._borrowing:
+            self._lent_events, self._lent_clip = zerogpu.lend(self._events), zerogpu.lend(self._clip)
+            self._make_ready()
 
-    def deblurrer(self, job: Job) -> Deblurrer:
+    def deblurrer(self, job: Job) -> Deblurrer | BorrowedDeblurrer:
         """The deblurrer for a job, loaded now or before.
 
         Raises:
             CheckpointError: its network has no weights.
             DeviceError: this machine lacks the device or precision.
         """
+        if self._borrowing:
+            from deblur_demo.ui.borrowed import BorrowedDeblurrer
+
+            return BorrowedDeblurrer(job, self._lent_events)
+        return self._opened(job)
+
+    def deblur_clip(self, clip: ClipJob, job: Job) -> Iterator[Begun | TileDone | FrameReport | ClipReport]:
+        """As ``clips.deblur_clip``, as a whole on a GPU that has to be borrowed.
+
+        Raises:
+            DeviceError, LimitError: there is no such GPU to be had, or it would be needed for too long.
+        """
+        if self._borrowing:
+            from deblur_demo.ui.borrowed import clip_seconds
+
+            return self._lent_clip(clip_seconds(clip, job), clip, job)
+        return self._clip(clip, job)
+
+    def _opened(self, job: Job) -> Deblurrer:
         from deblur_demo.pipeline import open_deblurrer
 
         key = replace(job, iterations=settings.ITERATIONS.default)  # a number of iterations needs no other network
@@ -49,6 +79,30 @@ class Bench:
             while len(self._open) > self._kept:
                 self._open.popitem(last=False)
             return self._open[key]
+
+    def _events(self, job: Job, window: ndarray, iterations: int | str | None) -> Iterator[TileDone | Step]:
+        from deblur_demo.ui.borrowed import portable_events
+
+        yield from portable_events(self._opened(job), window, iterations)
+
+    def _clip(self, clip: ClipJob, job: Job) -> Iterator[Begun | TileDone | FrameReport | ClipReport]:
+        from deblur_demo import clips
+
+        yield from clips.deblur_clip(clip, self._opened(job), job.iterations)
+
+    def _make_ready(self) -> None:
+        """Import everything and put the bundled networks on the GPU to be borrowed.
+
+        Now and in the main thread: what another thread imports while a process is forked, that
+        process would wait for, and only this thread may speak of CUDA where there is none.
+        """
+        import_module("deblur_demo.ui.borrowed")
+        from deblur_demo import catalogue
+        from deblur_demo.pipeline import Job
+
+        bundled = [row["id"] for row in catalogue.models() if row["checkpoint"] and not row["problem"]]
+        for name in bundled[: self._kept]:
+            self._opened(Job(model=name))
 
 
 def is_fetched(row: dict) -> bool:

@@ -1,0 +1,80 @@
+"""A network whose work is done on a shared GPU (see ``zerogpu``), for whoever would otherwise hold it himself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from deblur_demo import catalogue, settings
+from deblur_demo.clips import ClipJob, expected_frames
+from deblur_demo.media.clip import probe
+from deblur_demo.models import registry
+from deblur_demo.pipeline import Job
+from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
+from deblur_demo.ui import zerogpu
+
+
+class BorrowedDeblurrer:
+    """Stands in for a ``Deblurrer``: the same events, from another process.
+
+    Args:
+        job: the network and how it runs.
+        work: ``portable_events`` of the real one, as ``zerogpu.lend`` gives it back.
+    """
+
+    def __init__(self, job: Job, work: Callable[..., Iterator]):
+        self.job, self._work = job, work
+        self.model = registry.blank(job.model)  # to be asked for its traits
+
+    def events(self, window: Tensor, iterations: int | str | None = None) -> Iterator[TileDone | Step]:
+        """As ``Deblurrer.events``.
+
+        Raises:
+            DeviceError: there is no GPU to be had.
+            LimitError: it would be needed for too long.
+        """
+        *_, height, width = window.shape
+        seconds = zerogpu.duration(_gmacs(self.job), height * width, steps(self.job, iterations))
+        for event in self._work(seconds, self.job, window.numpy(), iterations):
+            yield replace(event, image=torch.from_numpy(event.image)) if isinstance(event, Step) else event
+
+    def steps(self, window: Tensor, iterations: int | str | None = None) -> Iterator[Step]:
+        """As ``Deblurrer.steps``."""
+        return filter(lambda event: isinstance(event, Step), self.events(window, iterations))
+
+
+def portable_events(deblurrer: Deblurrer, window: ndarray, iterations: int | str | None) -> Iterator[TileDone | Step]:
+    """Events whose images are arrays, (B, 3, H, W): tensors travel in shared memory, which containers are short of."""
+    for event in deblurrer.events(torch.from_numpy(window), iterations):
+        yield replace(event, image=event.image.numpy()) if isinstance(event, Step) else event
+
+
+def clip_seconds(clip: ClipJob, job: Job) -> int:
+    """Seconds of a GPU that a clip takes; see ``zerogpu.duration``.
+
+    Args:
+        clip: the part of it to take.
+        job: the network and how it runs.
+
+    Raises:
+        InputError, LimitError: the source is no clip, or would need the GPU for too long.
+    """
+    info = probe(clip.source, clip.start, clip.end)
+    frames = expected_frames(info, clip) or settings.MAX_CLIP_FRAMES.current()
+    return zerogpu.duration(_gmacs(job), info.width * info.height, steps(job, job.iterations), frames)
+
+
+def steps(job: Job, iterations: int | str | None) -> int:
+    """How many steps a run has at most."""
+    traits = registry.blank(job.model).traits
+    if not traits.iterative or iterations is None:
+        return traits.steps
+    return traits.max_steps if iterations == "auto" else int(iterations)
+
+
+def _gmacs(job: Job) -> float:
+    return catalogue.gmacs(job.model) * int(job.ensemble)
