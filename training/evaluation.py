@@ -39,8 +39,9 @@ def evaluate(options: argparse.Namespace) -> None:
             print(f"{weights.stem} along {Path(text).name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
             results.append(result(model, f"{Path(text).name} along the clip", len(clip.names), clip.mean))
     if options.out:
-        for path in write(results, options.out):
-            print(path)
+        from training.plots import draw  # a plotting library takes a second to import
+
+        print(*write(results, options.out), *draw(results, options.out), sep="\n")
     if options.page:
         cards = [checkpoint.read_card(weights) for weights in options.weights]
         options.page.write_text(bundle_page(results, cards), encoding="utf-8")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib
 
 matplotlib.use("svg")  # files only: no window, no display needed
 
 from matplotlib import pyplot  # the backend has to be chosen first
+from matplotlib.axes import Axes
 
 from deblur_demo.spectrum import frequencies
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from training.results import Result
+from training.results import Result
 
 SIZE = (6.4, 4.2)  # inches
 

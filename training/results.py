@@ -87,9 +87,7 @@ def to_markdown(results: Sequence[Result]) -> str:
 
 
 def write(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Write ``results.csv``, ``.json``, ``.md`` and the plots; gives their paths."""
-    from training.plots import draw
-
+    """Write ``results.csv``, ``.json`` and ``.md``; gives their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "results.csv": to_csv(results),
@@ -98,7 +96,7 @@ def write(results: Sequence[Result], folder: Path) -> list[Path]:
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return [*(folder / name for name in texts), *draw(results, folder)]
+    return [folder / name for name in texts]
 
 
 def bundle_page(results: Sequence[Result], cards: Sequence[Card]) -> str:
