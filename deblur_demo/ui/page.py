@@ -14,6 +14,7 @@ from deblur_demo.ui import (
     compare_layout,
     compare_text,
     image_layout,
+    lab_api,
     lab_layout,
     lab_text,
     text,
@@ -53,5 +54,6 @@ def build() -> gr.Blocks:
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         api.add(bench, cache)
         compare_api.add(bench, cache)
+        lab_api.add(cache)
     # The queue is the only way to the device: direct calls that would step past it are closed.
     return page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)

@@ -1,0 +1,237 @@
+"""The blur lab as the page sees it: real shakes, a real network, real files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from skimage import data
+
+from deblur_demo import metrics
+from deblur_demo.lab import LEVELS, Shake, path_by_lot, shake_photo
+from deblur_demo.media.image import Photo, read_image, write_image
+from deblur_demo.ui import lab_layout, lab_text, text
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.lab_handlers import LabHandlers
+from deblur_demo.ui.pad import sheet
+
+PATH = [[0, 0], [6, 3], [12, -2]]
+
+
+@pytest.fixture
+def page(weights, tmp_path) -> LabHandlers:
+    with gr.Blocks():
+        screen = lab_layout.place(1.0)
+    return LabHandlers(screen, Bench(), tmp_path / "cache", lab_layout.examples())
+
+
+@pytest.fixture
+def sharp(tmp_path) -> str:
+    write_image(Photo(data.coffee()[100:180, 200:320].copy()), tmp_path / "My cup.png")
+    return str(tmp_path / "My cup.png")
+
+
+def asked(photo, path=PATH, drawn=True, seed=0, shift=24, level=9, objects=0, noise=0, steps=None, before=None):
+    return photo, sheet(path, level, drawn), seed, shift, level, objects, noise, 1, steps, before
+
+
+def knobs(shaken, iterations=2, left="sharp", before=None, model="mtrnn-lite"):
+    return shaken, left, model, iterations, False, "fp32", "auto", "1", before
+
+
+def value(update):
+    return update["value"] if isinstance(update, dict) and "value" in update else update
+
+
+def files(page) -> list[Path]:
+    return [path for path in page.cache.rglob("*") if path.is_file()] if page.cache.exists() else []
+
+
+@pytest.fixture
+def shaken(page, sharp):
+    """A page after a shake, and its run."""
+    *_, last = page.blur(*asked(sharp))
+    return page, last[page.screen.blurring.state]
+
+
+def test_a_drawn_path_becomes_the_labs_own_pair(page, sharp):
+    s = page.screen
+    updates = list(page.blur(*asked(sharp, noise=1, seed=3)))
+    wanted = shake_photo(read_image(Path(sharp)), Shake(path=PATH, seed=3, noise=1))
+    last = updates[-1]
+    left, right = (read_image(Path(path)).pixels for path in value(last[s.compare]))
+    assert np.array_equal(left, wanted.sharp.pixels) and np.array_equal(right, wanted.blurred.pixels)
+    assert last[s.compare]["label"] == "Sharp | Blurred"
+    assert [caption for _, caption in value(last[s.levels])] == [f"TL{n}" for n in LEVELS]
+    size = wanted.kernel.shape[0]
+    assert f"{size} × {size} px" in last[s.kernel] and "data:image/png" in last[s.kernel]
+    psnr = metrics.psnr(wanted.blurred.pixels, wanted.sharp.pixels)
+    assert f"{psnr:.2f} dB" in last[s.blurring.status] and "done" in last[s.blurring.status]
+    assert last[s.blurring.run]["interactive"] and last[s.deblurring.run]["interactive"]
+    assert last[s.results] == gr.update(visible=True) and last[s.steps] == gr.update(visible=False)
+
+
+def test_the_export_holds_the_pair_and_the_recipe_that_repeats_it(shaken, sharp):
+    _, run = shaken
+    assert run.pair.name == "My_cup_pair.zip" and run.recipe.name == "My_cup_shake.json"
+    with zipfile.ZipFile(run.pair) as archive:
+        assert sorted(archive.namelist()) == ["blurred.png", "shake.json", "sharp.png"]
+        assert archive.read("blurred.png") == run.blurred.read_bytes()
+        assert archive.read("sharp.png") == run.sharp.read_bytes()
+        recipe = archive.read("shake.json").decode()
+    assert recipe == run.recipe.read_text()
+    again = shake_photo(read_image(Path(sharp)), Shake.from_json(recipe))
+    assert np.array_equal(again.blurred.pixels, read_image(run.blurred).pixels)
+
+
+def test_an_exported_shake_fills_in_every_knob(page, tmp_path):
+    s = page.screen
+    shake = Shake(path=PATH, seed=7, shift=30, level=11, objects=2, noise=0.5, saturation=3)
+    (tmp_path / "shake.json").write_text(shake.to_json())
+    loaded = page.repeat(str(tmp_path / "shake.json"))
+    assert loaded[s.pad] == sheet(PATH, 11, drawn=True)
+    assert [loaded[knob] for knob in s.shake[1:]] == [7, 30, 11, 2, 0.5, 3]
+    (tmp_path / "shake.json").write_text(json.dumps({"seed": 5}))
+    loaded = page.repeat(str(tmp_path / "shake.json"))
+    assert loaded[s.pad] == sheet(path_by_lot(5, 24), 9) and not loaded[s.pad]["drawn"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"path": [[0, 0], [9e9, 0]]}', '{"level": 4}', "\x00", "[" * 10**5])
+def test_a_shake_that_makes_no_sense_costs_one_line(page, tmp_path, content):
+    (tmp_path / "shake.json").write_text(content)
+    with pytest.warns(UserWarning, match="Accepted"):
+        loaded = page.repeat(str(tmp_path / "shake.json"))
+    assert "error" in loaded[page.screen.blurring.status] and page.screen.pad not in loaded
+
+
+def test_by_lot_the_sheet_shows_the_path_that_is_taken(page, sharp):
+    s = page.screen
+    thrown = page.throw_dice(20, 13)
+    seed, shown = thrown[s.seed], thrown[s.pad]
+    assert not shown["drawn"] and shown["level"] == 13 and page.throw_dice(20, 13)[s.seed] != seed
+    *_, last = page.blur(*asked(sharp, shown["points"], drawn=False, seed=seed, shift=20, level=13))
+    taken = last[s.blurring.state].shake
+    assert taken.seed == seed and np.allclose(taken.path, shown["points"], atol=1e-3)
+    assert page.lot(None, 24, 9)[s.pad] == page.lot(0, 24, 9)[s.pad] == sheet(path_by_lot(0, 24), 9)
+    assert page.expose(shown, 5)[s.pad] == {**shown, "level": 5}
+
+
+def test_two_iterations_are_scored_against_the_truth(shaken):
+    page, run = shaken
+    s = page.screen
+    updates = list(page.deblur(*knobs(run)))
+    pairs = [tuple(Path(path).name for path in value(update[s.compare])) for update in updates if s.compare in update]
+    assert [right for _, right in pairs] == [f"My_cup_blurred_step_{n:02d}.png" for n in (0, 1, 2, 2)]
+    assert {left for left, _ in pairs} == {"My_cup_sharp.png"}
+    last = updates[-1]
+    steps = last[s.deblurring.state].results[0].steps
+    truth = read_image(run.sharp).pixels
+    scores = [metrics.psnr(read_image(step.full).pixels, truth) for step in steps]
+    assert [step.psnr for step in steps] == pytest.approx(scores) and scores[0] == pytest.approx(run.psnr)
+    assert last[s.curves].count("<polyline") == 2 and last[s.curves].count("<path") == 6
+    assert f"<title>{scores[2]:.2f}</title>" in last[s.curves] and f"{scores[2]:.2f}" in last[s.table]
+    assert f"{scores[0]:.2f} → {scores[2]:.2f} dB" in last[s.deblurring.status]
+    assert last[s.blurring.run]["interactive"] and last[s.left]["interactive"]
+    first = next(update for update in updates if s.curves in update)
+    assert first[s.table].count("<tr") == 4 and "iteration 2" in first[s.curves], "room for steps to come"
+
+
+def test_the_stage_shows_any_two_pictures(shaken):
+    page, run = shaken
+    s = page.screen
+    *_, last = page.deblur(*knobs(run, iterations=1))
+    steps = last[s.deblurring.state]
+    chosen = page.pick_level(run, steps, "sharp", SimpleNamespace(index=6))
+    assert value(chosen[s.compare]) == (str(run.sharp), str(run.levels[13][0])) and chosen[s.right] == ("level", 13)
+    assert chosen[s.compare]["label"] == "Sharp | TL13" and chosen[s.levels]["selected_index"] == 6
+    assert chosen[s.strip]["selected_index"] is None and "aria-current" not in chosen[s.table]
+    turned = page.turn(run, steps, "blurred", chosen[s.right])
+    assert value(turned[s.compare]) == (str(run.blurred), str(run.levels[13][0]))
+    stepped = page.pick_step(run, steps, "blurred", SimpleNamespace(index=1))
+    assert value(stepped[s.compare]) == (str(run.blurred), str(steps.results[0].steps[1].shown))
+    assert stepped[s.levels]["selected_index"] is None and stepped[s.table].count("aria-current") == 1
+    run.discard()
+    for expired in (page.turn(run, steps, "sharp", ("level", 3)), page.pick_step(run, steps, "sharp", None)):
+        assert text.EXPIRED in expired[s.blurring.status] and s.compare not in expired
+
+
+def test_cancel_takes_the_steps_and_leaves_the_blur(shaken):
+    page, run = shaken
+    s, updates = page.screen, []
+    kept = files(page)
+    for update in page.deblur(*knobs(run, iterations=10)):
+        updates.append(update)
+        if "Iteration 2" in update.get(s.deblurring.status, ""):
+            next(update[s.deblurring.state] for update in updates if s.deblurring.state in update)._unwanted.set()
+    last = updates[-1]
+    assert text.CANCELLED in last[s.deblurring.status] and last[s.deblurring.state] is None
+    assert value(last[s.compare]) == (str(run.sharp), str(run.blurred)) and last[s.steps] == gr.update(visible=False)
+    assert sorted(files(page)) == sorted(kept) and last[s.blurring.run]["interactive"]
+
+
+def test_cancel_in_mid_shake_leaves_nothing(page, sharp):
+    s, updates = page.screen, []
+    for update in page.blur(*asked(sharp)):
+        updates.append(update)
+        if update.get(s.blurring.state):
+            update[s.blurring.state]._unwanted.set()
+    assert text.CANCELLED in updates[-1][s.blurring.status] and updates[-1][s.results] == gr.update(visible=False)
+    assert not files(page) and not list(page.cache.iterdir())
+
+
+def test_a_new_shake_replaces_the_old_one_and_its_steps(shaken, sharp):
+    page, run = shaken
+    s = page.screen
+    *_, last = page.deblur(*knobs(run, iterations=1))
+    steps = last[s.deblurring.state]
+    assert run.kept and steps.kept
+    *_, last = page.blur(*asked(sharp, level=13, steps=steps, before=run))
+    assert not run.folder.exists() and not steps.folder.exists() and last[s.blurring.state].kept
+    assert last[s.deblurring.state] is None and last[s.steps] == gr.update(visible=False)
+    assert {path.parent for path in files(page)} == {last[s.blurring.state].folder}
+
+
+def test_what_makes_no_sense_is_refused_and_the_last_blur_stays(shaken, sharp):
+    page, run = shaken
+    for change, words in (
+        ({"path": [[0, 0], [900, 0]]}, "across 900 pixels"),
+        ({"path": "<script>"}, "no list of points"),
+        ({"level": 4}, "odd number"),
+        ({"level": 15}, "level is"),
+        ({"objects": 9}, "objects is"),
+        ({"noise": float("nan")}, "noise is"),
+        ({"seed": -1}, "seed is"),
+    ):
+        order = list(asked(sharp, before=run, **{name: v for name, v in change.items() if name != "path"}))
+        order[1] = {**order[1], "points": change.get("path", PATH)}
+        with pytest.warns(UserWarning, match=words):
+            *_, refused = page.blur(*order)
+        assert words in refused[page.screen.blurring.status] and run.kept and page.screen.results not in refused
+
+
+def test_no_photo_and_a_bad_one_cost_one_line(page, sharp, tmp_path):
+    s = page.screen
+    (tmp_path / "bad.png").write_text("<html></html>")
+    for photo, words in ((None, lab_text.NO_PHOTO[0]), (str(tmp_path / "bad.png"), "bad.png")):
+        with pytest.warns(UserWarning, match="Accepted"):
+            *_, last = page.blur(*asked(photo))
+        assert words in last[s.blurring.status] and "error" in last[s.blurring.status] and not files(page)
+    *_, last = page.blur(*asked(sharp))
+    assert last[s.blurring.state].kept
+
+
+def test_without_a_blur_there_is_nothing_to_deblur(page):
+    for run in (None, SimpleNamespace(kept=False)):
+        with pytest.warns(UserWarning, match=lab_text.NO_BLUR[0]):
+            *_, last = page.deblur(*knobs(run))
+        assert lab_text.NO_BLUR[0] in last[page.screen.deblurring.status]
+
+
+def test_an_example_can_be_shaken(page):
+    chosen = page.pick_example(SimpleNamespace(index=2))
+    assert read_image(Path(chosen[page.screen.photo])).pixels.shape == (512, 512, 3)
