@@ -97,11 +97,10 @@ class Bench:
         process would wait for, and only this thread may speak of CUDA where there is none.
         """
         import_module("deblur_demo.ui.borrowed")
-        from deblur_demo import catalogue
+        from deblur_demo.models import checkpoint, registry
         from deblur_demo.pipeline import Job
 
-        bundled = [row["id"] for row in catalogue.models() if row["checkpoint"] and not row["problem"]]
-        for name in bundled[: self._kept]:
+        for name in list(filter(checkpoint.find, registry.variants()))[: self._kept]:
             self._opened(Job(model=name))
 
 

@@ -7,12 +7,19 @@ file behind for every upload, and download any address that a client sends in pl
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
 import gradio as gr
 from gradio.components.gallery import GalleryData, GalleryImage
 from gradio.data_classes import FileData, ImageData
+from gradio.utils import get_upload_folder
 
 from deblur_demo.errors import InputError
 from deblur_demo.ui import text
+
+_ADDRESS = re.compile(r"https?://[^/]+/(?:.*/)?gradio_api/file=(?P<path>/.+|[A-Za-z]:.+)")
 
 
 class Photos(gr.Gallery):
@@ -53,6 +60,11 @@ class OneFile(gr.File):
 
 
 def _a_file(path: str | None) -> str | None:
-    if path is not None and "://" in str(path):
+    if path is None or "://" not in str(path):
+        return path
+    # Clients of the MCP server name what they have uploaded by its address here, which stands for the file.
+    ours = _ADDRESS.fullmatch(str(path))
+    file = Path(unquote(ours["path"])).resolve() if ours else None
+    if file is None or not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
         raise gr.Error(str(InputError(*text.NOT_UPLOADED)), print_exception=False)
-    return path
+    return str(file)

@@ -20,6 +20,7 @@ from deblur_demo.ui import (
     text,
     video_layout,
     views,
+    visitors,
 )
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.compare_handlers import CompareHandlers
@@ -56,4 +57,6 @@ def build() -> gr.Blocks:
         compare_api.add(bench, cache)
         lab_api.add(cache)
     # The queue is the only way to the device: direct calls that would step past it are closed.
-    return page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)
+    page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)
+    visitors.limit_jobs(page)
+    return page

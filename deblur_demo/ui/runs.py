@@ -21,6 +21,7 @@ from deblur_demo import settings
 from deblur_demo.errors import OutputError
 
 _PREFIX = "deblur-run-"
+_UPLOAD = "[0-9a-f]" * 64  # a folder of the UI library, named after the hash of what is in it
 Happening = TypeVar("Happening")
 
 
@@ -111,15 +112,20 @@ def expire(run: Run | None) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Delete folders of runs that outlived the cache, left by a closed page or a killed server."""
-    oldest = time.time() - settings.CACHE_HOURS.current() * 3600
-    for folder in root.glob(_PREFIX + "*"):
-        try:
-            stale = folder.stat().st_mtime < oldest
-        except FileNotFoundError:  # another visitor's run has just ended
-            continue
-        if stale:
-            shutil.rmtree(folder, ignore_errors=True)
+    """Delete what outlived the cache, left by a closed page or a killed server: folders of runs, and uploads.
+
+    The library deletes uploads, too, but neither those that came by MCP nor those of a server before this one.
+    """
+    hours = settings.CACHE_HOURS.current()
+    for pattern, most in ((f"{_PREFIX}*", hours), (_UPLOAD, 2 * hours)):
+        oldest = time.time() - most * 3600
+        for folder in root.glob(pattern):
+            try:
+                stale = folder.stat().st_mtime < oldest
+            except FileNotFoundError:  # another visitor's run has just ended
+                continue
+            if stale:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def safe_stem(name: str, otherwise: str = "photo") -> str:
