@@ -70,7 +70,7 @@ def address(elsewhere):
         app.communicate()
 
 
-def test_the_client_examples(elsewhere, address, shaky_clip):
+def test_the_client_examples(elsewhere, address, shaky_clip, sharp_photo):
     code = example("gradio_client").replace("http://127.0.0.1:7860", address)
     assert address in code and len([line for line in code.splitlines() if line]) <= 5
     names: dict = {}
@@ -84,5 +84,10 @@ def test_the_client_examples(elsewhere, address, shaky_clip):
     assert [frame.time for frame in after] == [frame.time for frame in before]
     assert [frame["time"] for frame in names["report"]["frames"]] == [float(frame.time) for frame in before]
     assert metrics.change(before[0].pixels, after[0].pixels) > 0
+    write_image(sharp_photo, elsewhere / "sharp.jpg")
+    exec(compile(example("/blur_photo"), "README.md", "exec"), names)
+    blurred, sharp = (read_image(Path(names[which])) for which in ("blurred", "sharp"))
+    assert names["made"]["psnr"] == pytest.approx(metrics.psnr(blurred.pixels, sharp.pixels))
+    assert names["made"]["shake"]["path"] == names["path"]
     rows = names["client"].predict(api_name="/models")
     assert {row["id"]: row["parameters"] for row in rows}["mtrnn-lite"] == 2_643_308

@@ -11,8 +11,9 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from deblur_demo import catalogue
+from deblur_demo import catalogue, metrics
 from deblur_demo.clips import ClipJob, FrameReport, deblur_clip
+from deblur_demo.lab import Shake, shake_photo
 from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import read_image, write_image
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
@@ -91,6 +92,30 @@ def test_a_clip_that_makes_no_sense_is_refused_in_one_line(client, shaky_clip, k
         client.predict(clip=handle_file(shaky_clip), iterations="1", api_name="/deblur_clip", **knobs)
 
 
+def test_a_shake_is_the_labs_and_can_be_repeated(client, sharp_photo, tmp_path):
+    write_image(sharp_photo, tmp_path / "sharp.png")
+    photo = {"image": handle_file(tmp_path / "sharp.png"), "api_name": "/blur_photo"}
+    first, sharp, report = client.predict(**photo, seed=4, shift=20, level=13, noise=0.5)
+    wanted = shake_photo(sharp_photo, Shake(seed=4, shift=20, level=13, noise=0.5))
+    assert np.array_equal(read_image(Path(first)).pixels, wanted.blurred.pixels)
+    assert np.array_equal(read_image(Path(sharp)).pixels, wanted.sharp.pixels)
+    shake = report["shake"]
+    assert shake["level"] == 13 and shake["path"] == [list(point) for point in wanted.shake.path]
+    again, _, _ = client.predict(**photo, **shake)
+    assert metrics.psnr(read_image(Path(again)).pixels, wanted.blurred.pixels) > 50
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"path": bad} for bad in ([[0, 0], [600, 0]], [[0]], {"x": 1}, [["a", "b"]], [[0, 0]] * 2001)]
+    + [{"level": 4}, {"level": 99}, {"seed": -1}, {"seed": 0.5}, {"objects": 4}, {"noise": 1e9}, {"saturation": 0}]
+    + [{"shift": 1000}],
+)
+def test_a_shake_that_makes_no_sense_is_refused_in_one_line(client, shaky, knobs):
+    with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
+        client.predict(image=handle_file(shaky), api_name="/blur_photo", **knobs)
+
+
 def test_models_are_listed_without_the_servers_folders(client):
     rows = client.predict(api_name="/models")
     assert [row["id"] for row in rows] == [row["id"] for row in catalogue.models()]
@@ -150,7 +175,7 @@ def test_the_librarys_open_defaults_are_closed(served):
     assert page.delete_cache[1] == 3600 and page.max_file_size == 1024**2
     assert page._queue.max_size == 20 and not page.api_open
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "device"]
-    assert {"deblur_image", "deblur_clip"} <= {fn.api_name for fn in heavy}
+    assert {"deblur_image", "deblur_clip", "blur_photo"} <= {fn.api_name for fn in heavy}
     assert all(fn.concurrency_limit == 1 for fn in heavy)
     light = [fn for fn in page.fns.values() if fn.concurrency_id != "device"]
     assert light and not any(fn.queue for fn in light)
