@@ -34,21 +34,59 @@ def add(bench: Bench, cache: Path) -> None:
     """
 
     def deblur_image(image, model, iterations, precision, tile, truth=None, keep_metadata=False, ensemble="1"):
-        """Deblur one photo: gives the restored PNG and, per step, seconds, change, sharpness, PSNR, SSIM, MSE."""
+        """Make a blurred photo sharper, iteration by iteration.
+
+        Args:
+            image: The photo: JPEG, PNG, WebP, TIFF or BMP, in 8 or 16 bits. An upload to this server.
+            model: Identifier of a network that `models` lists as ready, for example mtrnn-lite. Empty: the default.
+            iterations: How often a multi-temporal network is applied: 1 to 10, usually 6, or auto to stop by itself.
+            precision: Number format: auto, fp32, bf16 or fp16.
+            tile: Side of a tile in pixels, 0 to 16384; 0: the photo in one piece; auto: what fits in memory.
+            truth: The same photo, sharp, to measure against; left out where there is none.
+            keep_metadata: Whether the place (GPS) and the maker's note stay in the result.
+            ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
+
+        Returns:
+            the restored photo as PNG
+            for the input (index 0) and every iteration: seconds, change in 8-bit levels, sharpness (steeper
+            edges), and PSNR in dB, SSIM and MSE where there is a truth
+        """
         knobs = {
             "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
         }  # fmt: skip
         yield from _deblur_image(bench, cache, image, knobs, truth, keep_metadata)
 
     def deblur_clip(clip, model, iterations, start, end, codec, crf, precision, tile, ensemble="1"):
-        """Deblur a clip: gives the restored MP4 and its frames, flicker and notices; see ``FrameReport``."""
+        """Make a blurred clip sharper, frame by frame; its sound, its frame times and its rotation stay.
+
+        Args:
+            clip: The clip: MP4, MOV, WebM, MKV, AVI, MPEG-TS, FLV, OGG or animated GIF. An upload to this server.
+            model: Identifier of a network that `models` lists as ready, for example mtrnn-lite. Empty: the default.
+            iterations: How often a multi-temporal network is applied to each frame: 1 to 10, or auto. 1 or 2 are quick.
+            start: Where the part to take begins, in seconds, 0 or more.
+            end: Where it ends, in seconds, or end for the end of the clip.
+            codec: Of the result: h264, vp9, av1 or auto.
+            crf: Quality of the result, 0 to 51: smaller is better and larger in bytes; 18 looks like the source.
+            precision: Number format: auto, fp32, bf16 or fp16.
+            tile: Side of a tile in pixels, 0 to 16384; 0: the frame in one piece; auto: what fits in memory.
+            ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
+
+        Returns:
+            the restored clip as MP4
+            figures of every frame, flicker before and after, and notices
+        """
         knobs = {
             "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
         }  # fmt: skip
         yield from _deblur_clip(bench, cache, clip, start, end, codec, crf, knobs)
 
     def models() -> list[dict]:
-        """List the networks: id, parameters, steps, paper, weights and their figures."""
+        """List the networks.
+
+        Returns:
+            for each: id, parameters, gmacs, frames, steps, max_steps, trained_for, paper, whether it is ready to use,
+            and of its weights: file, figures (PSNR and SSIM after every iteration) and licence
+        """
         from deblur_demo import catalogue
 
         # Where the weights lie on the server is nobody's business.

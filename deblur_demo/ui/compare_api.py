@@ -27,10 +27,21 @@ def add(bench: Bench, cache: Path) -> None:
         cache: folder for the files of a run.
     """
 
-    def compare(image, models, iterations, truth, precision, tile, ensemble="1"):
-        """Compare models on one photo: gives a ZIP with all results, and the figures of the input and of each.
+    def compare(image, models, iterations, truth=None, precision="auto", tile="auto", ensemble="1"):
+        """Compare models, or numbers of iterations, on one photo.
 
-        Models and numbers of iterations are separated by commas.
+        Args:
+            image: The photo: JPEG, PNG, WebP, TIFF or BMP, in 8 or 16 bits. An upload to this server.
+            models: Identifiers that the tool for models lists as ready, separated by commas.
+            iterations: How often each multi-temporal network is applied: numbers from 1 to 10, separated by commas.
+            truth: The same photo, sharp, to measure against; left out where there is none.
+            precision: Number format: auto, fp32, bf16 or fp16.
+            tile: Side of a tile in pixels, 0 to 16384; 0: the photo in one piece; auto: what fits in memory.
+            ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
+
+        Returns:
+            a ZIP with all results
+            the figures of the input and of each result
         """
         knobs = {"precision": precision, "tile": tile, "ensemble": ensemble}
         yield from _compare(bench, cache, image, truth, _words(models), _words(iterations), knobs)

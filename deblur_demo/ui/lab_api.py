@@ -28,7 +28,23 @@ def add(cache: Path) -> None:
     """
 
     def blur_photo(image, path, seed, shift, level, objects, noise, saturation):
-        """Shake a sharp photo: gives the blurred PNG, the sharp one, and the shake, which can be repeated."""
+        """Shake a sharp photo on purpose, so that the truth is known.
+
+        Args:
+            image: A sharp photo: JPEG, PNG, WebP, TIFF or BMP. An upload to this server.
+            path: Points [x, y] in pixels that the camera passes, in order, to draw its path; empty: a path by lot.
+            seed: Which of the paths by lot, and which noise: 0 to 2147483647.
+            shift: Length of a path by lot in pixels, 0.1 to 200.
+            level: Temporal level, odd, 1 to 13: frames that the blurred picture is exposed for; 1 is sharp.
+            objects: Things that move on their own, 0 to 3.
+            noise: Sensor noise, 0 to 20; 1 is a phone indoors.
+            saturation: Light behind clipped pixels, as a multiple of white, 1 to 20.
+
+        Returns:
+            the blurred photo as PNG
+            the sharp photo that belongs to it
+            the shake, to repeat it, and the PSNR of the blurred photo in dB
+        """
         knobs = {"seed": seed, "shift": shift, "level": level, "objects": objects, "noise": noise}
         yield from _blur_photo(cache, image, path, saturation=saturation, **knobs)
 
