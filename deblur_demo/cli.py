@@ -1,4 +1,4 @@
-"""The command line: ``deblur`` photos, list ``models``, ``convert``, ``fetch`` or ``export`` weights."""
+"""The command line: ``deblur``, ``blur``, ``models``, ``convert``, ``fetch``, ``export`` and ``space``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-from deblur_demo import settings
+from deblur_demo import reports, settings
 from deblur_demo.errors import DeblurError, OutputError, SettingError
 
-TABLE_WIDTH = 120  # letters in a line of `models`
 SHAKE_KNOBS = (
     settings.LEVEL,
     settings.SHIFT,
@@ -22,12 +20,6 @@ SHAKE_KNOBS = (
     settings.NOISE,
     settings.SATURATION,
 )
-
-if TYPE_CHECKING:
-    from deblur_demo.batch import Outcome
-    from deblur_demo.clips import Begun, ClipReport, FrameReport
-    from deblur_demo.pipeline import StepReport
-    from deblur_demo.runtime.deblurrer import TileDone
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -138,6 +130,17 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("weights", metavar="MODEL_OR_FILE", help="a model with weights, or a .safetensors file")
     export.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the repository, made if it is not there")
     export.add_argument("--dry-run", type=Path, metavar="DIR", help="write its files into a folder and upload nothing")
+
+    hosting = commands.add_parser("space", help="check this repository as a Space of the Hub, or upload it")
+    hosting.set_defaults(command=_space)
+    action = hosting.add_mutually_exclusive_group(required=True)
+    action.add_argument("--check", action="store_true", help="say what the Hub, ZeroGPU or a licence would object to")
+    action.add_argument(
+        "--push", metavar="OWNER/NAME", help="check and upload it; the Space is made if it is not there"
+    )
+    hosting.add_argument(
+        "--dry-run", type=Path, metavar="DIR", help="with --push: write its files into a folder instead"
+    )
     return parser
 
 
@@ -172,14 +175,14 @@ def _deblur(options: argparse.Namespace) -> int:
         try:
             with closing(work):  # now and not some day: an interrupted clip is finished properly
                 for event in work:
-                    _progress(f"{order.source.name}: {_wording(event)}")
+                    _progress(f"{order.source.name}: {reports.wording(event)}")
         except DeblurError as error:
             outcome.error = str(error)
         _progress("")
         if outcome.error:
             print(f"{order.source}: {outcome.error}", file=sys.stderr)
         else:
-            print(_summary(outcome))
+            print(reports.summary(outcome))
     if options.json:
         batch.write_report(options.json, job, deblurrer, outcomes)
     return int(any(outcome.error for outcome in outcomes))
@@ -208,43 +211,10 @@ def _blur(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wording(event: TileDone | StepReport | Begun | FrameReport | ClipReport) -> str:
-    from deblur_demo.clips import Begun, ClipReport, FrameReport
-    from deblur_demo.runtime.deblurrer import TileDone
-
-    match event:
-        case TileDone():
-            return f"step {event.index}, tile {event.tile} of {event.tiles}"
-        case Begun():
-            return f"{event.frames or 'an unknown number of'} frames"
-        case FrameReport():
-            return f"frame {event.index} at {float(event.time):.2f} s done in {event.seconds:.2f} s"
-        case ClipReport():
-            return f"{event.frames} frames"
-    return f"step {event.index} done in {event.seconds:.1f} s"
-
-
 def _progress(line: str) -> None:
     """Overwrite the terminal's current line; somewhere else than on a terminal, say nothing."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-
-
-def _summary(outcome: Outcome) -> str:
-    parts = outcome.steps or outcome.frames
-    if outcome.steps:
-        amount, before, after = f"{parts[-1]['index']} steps", parts[0]["psnr"], parts[-1]["psnr"]
-    else:
-        amount, (before, after) = f"{len(parts)} frames", (_mean(parts, name) for name in ("psnr_before", "psnr"))
-    quality = "" if before is None or after is None else f", PSNR {before:.2f} -> {after:.2f} dB"
-    seconds = sum(part["seconds"] for part in parts)
-    line = f"{outcome.input} -> {outcome.output} ({amount}, {seconds:.1f} s{quality})"
-    return "\n  ".join((line, *outcome.notices))
-
-
-def _mean(rows: list[dict], name: str) -> float | None:
-    values = [row[name] for row in rows if row[name] is not None]
-    return sum(values) / len(values) if values else None
 
 
 def _models(options: argparse.Namespace) -> int:
@@ -254,33 +224,8 @@ def _models(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
-    width = max(len(row["id"]) for row in rows)
-    print(f"{'model':{width}} {'parameters':>11} {'GMACs':>7} {'frames':>6} {'steps':>5}  {'blur':13}  weights")
-    for row in rows:
-        line = (
-            f"{row['id']:{width}} {row['parameters']:>11,} {row['gmacs']:>7.1f} {row['frames']:>6} {row['steps']:>5}  "
-            f"{row['trained_for']:13}  {_weights(row)}"
-        )
-        print(line if len(line) <= TABLE_WIDTH else line[: TABLE_WIDTH - 3] + "...")
-    print(
-        "\nGMACs: multiply-accumulates of a step at 256 x 256, in 10^9. All that is known of a model: models --json\n"
-        "needs training: python -m training train RECIPE.toml --data FOLDER, with the model's name in the recipe"
-    )
+    print(reports.models(rows))
     return 0
-
-
-def _weights(row: dict) -> str:
-    """What is to be said of a model's weights, in about 45 letters."""
-    if row["parameters"] == 0:
-        return "nothing to learn"
-    if row["problem"]:
-        return "damaged"
-    if row["needs"]:
-        _, _, fetching = row["needs"].partition(", or python -m deblur_demo ")
-        return "needs training" + (f", or: {fetching}" if fetching else "")
-    psnrs = (figures["psnr"] for figures in row["metrics"].values() if figures.get("psnr"))  # of input and steps
-    gains = (f"{psnr[0]:.2f} -> {max(psnr):.2f} dB, " for psnr in psnrs)
-    return next(gains, "") + (row["licence"] or "on the Hub")
 
 
 def _convert(options: argparse.Namespace) -> int:
@@ -320,6 +265,23 @@ def _export(options: argparse.Namespace) -> int:
         export.write_folder(weights, options.repo, Path(folder))
         address = export.push(Path(folder), options.repo)
     print(f"{weights} -> {address}")
+    return 0
+
+
+def _space(options: argparse.Namespace) -> int:
+    from deblur_demo import space
+
+    if options.check:
+        found = space.problems()
+        print(*(found or [f"{len(space.belonging())} files, no problem"]), sep="\n")
+        return int(bool(found))
+    if options.dry_run:
+        print(*space.write_folder(options.push, options.dry_run), sep="\n")
+        return 0
+    with TemporaryDirectory() as folder:
+        space.write_folder(options.push, Path(folder))
+        address = space.push(Path(folder), options.push)
+    print(address)
     return 0
 
 

@@ -32,7 +32,9 @@ MAY_IMPORT = {
     "pipeline": MACHINERY,
     "clips": MACHINERY | {"pipeline"},
     "batch": MACHINERY | {"pipeline", "clips"},
-    "cli": MACHINERY | {"synthesis", "lab", "pipeline", "clips", "batch"},
+    "space": FOUNDATION | {"models"},
+    "reports": FOUNDATION | {"pipeline", "clips", "batch", "runtime"},
+    "cli": MACHINERY | {"synthesis", "lab", "pipeline", "clips", "batch", "reports", "space"},
     "ui": MACHINERY | {"synthesis", "lab", "pipeline", "clips"},
     "__main__": {"cli"},
 }

@@ -18,6 +18,9 @@ DISTRIBUTIONS = {
     "skimage": "scikit-image",
     "gradio_client": "gradio",  # gradio requires it and the next one, in the versions that fit
     "httpx": "gradio",
+    "fastapi": "gradio",
+    "packaging": "gradio",
+    "mcp": "gradio",  # with its extra, in requirements-mcp.txt
     "huggingface_hub": "huggingface-hub",
 }
 OPTIONAL = {
@@ -58,6 +61,7 @@ def needed(*places: str) -> set[str]:
     ("file", "places"),
     [
         ("requirements.txt", ["deblur_demo", "app.py"]),
+        ("requirements-mcp.txt", ["deblur_demo", "app.py"]),
         ("requirements-train.txt", ["deblur_demo", "training"]),
         ("requirements-dev.txt", ["deblur_demo", "training", "tests", "benchmarks", "app.py"]),
     ],
@@ -66,7 +70,9 @@ def test_all_that_is_imported_is_required(file, places):
     assert needed(*places) <= requirements(file).keys()
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-train.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "file", ["requirements.txt", "requirements-mcp.txt", "requirements-train.txt", "requirements-dev.txt"]
+)
 def test_each_requirement_has_its_reason_above_it(file):
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     for above, line in zip(lines, lines[1:], strict=False):
