@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from deblur_demo.errors import CheckpointError
@@ -11,13 +10,14 @@ from deblur_demo.models.convert import READERS
 from deblur_demo.models.fetch import UPSTREAM
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+_counted: dict[str, float] = {}
 
 
 def models(costs: bool = False) -> list[dict]:
     """What there is to choose from, one row a variant, ready for a table or JSON.
 
     Args:
-        costs: whether to count ``gmacs``, which takes some seconds the first time.
+        costs: whether to count ``gmacs``, which takes up to a second each the first time.
 
     Returns:
         For each: ``id``, ``parameters`` (trained ones), ``gmacs`` (see ``gmacs``; None where not
@@ -29,10 +29,16 @@ def models(costs: bool = False) -> list[dict]:
     return [{**_row(name), "gmacs": gmacs(name) if costs else None} for name in registry.variants()]
 
 
-@cache
 def gmacs(name: str) -> float:
     """Multiply-accumulates of one step of a variant at 256 x 256 pixels, in 10^9 (see ``models.complexity``)."""
-    return complexity.gmacs(registry.blank(name))
+    if name not in _counted:
+        _counted[name] = complexity.gmacs(registry.blank(name))
+    return _counted[name]
+
+
+def counted_gmacs(name: str) -> float | None:
+    """The same if it has been counted before; None rather than counting."""
+    return _counted.get(name)
 
 
 def parameters(name: str) -> int:

@@ -96,20 +96,38 @@ def read_card(weights: Path) -> Card:
     """
     path = weights.with_suffix(".json")
     try:
-        raw = json.loads(path.read_text())
-        return Card(**{**raw, "data": tuple(raw.get("data", ()))})
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        card = Card(**{**raw, "data": tuple(raw.get("data", ()))})
+        _check_types(card)
+        return card
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{weights.name} has no card {path.name} beside it",
             "a .safetensors file with its .json card",
             "Make both with: python -m deblur_demo convert",
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path.name} is not a card: {error}",
             f"a JSON object with {', '.join(Card.__dataclass_fields__)}",
             "Make it anew with: python -m deblur_demo convert",
         ) from error
+
+
+def _check_types(card: Card) -> None:
+    """Hold a card's entries against the types of an empty one.
+
+    Raises:
+        TypeError: one is something else.
+    """
+    for key, usual in vars(Card(model="")).items():
+        if not isinstance(getattr(card, key), type(usual)):
+            raise TypeError(f"{key} is no {type(usual).__name__}")
+    curves = [curve for scores in card.metrics.values() for curve in scores.values()]
+    if not all(isinstance(value, (int, float)) for curve in curves for value in curve):
+        raise TypeError("metrics hold something else than numbers")
+    if not all(isinstance(line, str) for line in card.data):
+        raise TypeError("data holds something else than lines")
 
 
 def load(weights: Path) -> tuple[Restorer, Card]:
@@ -125,12 +143,7 @@ def load(weights: Path) -> tuple[Restorer, Card]:
         CheckpointError: not safetensors, hash or shape differs, a key is missing, left over,
             not floating point, or holds a value that is not finite. The message names the key.
     """
-    if weights.suffix != ".safetensors":
-        raise CheckpointError(
-            f"{weights.name} is not a .safetensors file, so it stays unopened",
-            "weights as .safetensors with a .json card",
-            "Convert it first: python -m deblur_demo convert FILE -o OUT.safetensors --model ID",
-        )
+    check_suffix(weights)
     card = read_card(weights)
     digest = sha256(weights)
     if card.sha256 and digest != card.sha256:
@@ -143,6 +156,20 @@ def load(weights: Path) -> tuple[Restorer, Card]:
         raise CheckpointError(f"the card of {weights.name}: {error.found}", error.accepted, error.action) from error
     fill(model, read_tensors(weights), weights.name)
     return model.eval(), card
+
+
+def check_suffix(weights: Path) -> None:
+    """Hold a file's name against the only format that is opened here.
+
+    Raises:
+        CheckpointError: it is another one.
+    """
+    if weights.suffix != ".safetensors":
+        raise CheckpointError(
+            f"{weights.name} is not a .safetensors file, so it stays unopened",
+            "weights as .safetensors with a .json card",
+            "Convert it first: python -m deblur_demo convert FILE -o OUT.safetensors --model ID",
+        )
 
 
 def read_tensors(weights: Path) -> dict[str, torch.Tensor]:
@@ -172,23 +199,33 @@ def check(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor], sourc
         CheckpointError: a key is missing or left over, or a tensor has another shape, is not
             floating point or not finite. The message names the key.
     """
+    check_shapes(*({key: value.shape for key, value in side.items()} for side in (wanted, found)), source)
+    for key in sorted(wanted):
+        if not found[key].is_floating_point() or not torch.isfinite(found[key].float()).all():
+            raise CheckpointError(
+                f"{key} in {source} is {found[key].dtype} or not finite",
+                "finite fp16, bf16, fp32 or fp64",
+                "Convert it again",
+            )
+
+
+def check_shapes(wanted: dict[str, torch.Size], found: dict[str, torch.Size], source: str) -> None:
+    """Hold names and shapes of tensors against those that a network wants.
+
+    Raises:
+        CheckpointError: a key is missing or left over, or has another shape. The message names it.
+    """
     for key in sorted(wanted.keys() | found.keys()):
         if key not in found or key not in wanted:
             fault = "lacks" if key in wanted else "has an unknown tensor"
             raise CheckpointError(
                 f"{source} {fault} {key}", f"the {len(wanted)} tensors of this network", "Check --model"
             )
-        if found[key].shape != wanted[key].shape:
+        if found[key] != wanted[key]:
             raise CheckpointError(
-                f"{key} in {source} has shape {tuple(found[key].shape)}",
-                f"{tuple(wanted[key].shape)}",
+                f"{key} in {source} has shape {tuple(found[key])}",
+                f"{tuple(wanted[key])}",
                 "Check --model and the card's settings",
-            )
-        if not found[key].is_floating_point() or not torch.isfinite(found[key].float()).all():
-            raise CheckpointError(
-                f"{key} in {source} is {found[key].dtype} or not finite",
-                "finite fp16, bf16, fp32 or fp64",
-                "Convert it again",
             )
 
 

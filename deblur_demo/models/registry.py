@@ -96,11 +96,16 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def ghost(name: str, **overrides: object) -> Restorer:
+    """What ``build`` builds, without memory behind its weights."""
+    with torch.device("meta"), _Unfilled():
+        return build(name, **overrides)
+
+
 @cache
 def blank(name: str) -> Restorer:
-    """The network of a variant without memory behind its weights, to ask it for its size and traits."""
-    with torch.device("meta"), _Unfilled():
-        return build(name)
+    """The ghost of a variant, to ask it for its size and traits."""
+    return ghost(name)
 
 
 def _nearest(word: str, known) -> str:
