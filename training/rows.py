@@ -140,7 +140,7 @@ class Bench:
             trainer = self._trainer(replace(recipe, updates=10**6), Path(folder))
             trainer.train_batch()  # the first one is slower
             ready, before = time.monotonic(), trainer.update
-            while trainer.update - before < 6:
+            while trainer.update - before < 4:
                 trainer.train_batch()
             trained = time.monotonic()
             trainer.save()
