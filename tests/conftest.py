@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from skimage import data
 from deblur_demo.media.image import Photo
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
+
+# Workers side by side take a core each; this also holds for the programs that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
