@@ -1,0 +1,223 @@
+"""The blur lab in a real browser: a path is drawn, a photo shaken, a network works on it, the pair is taken home."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from deblur_demo import metrics
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    """A corner of scikit-image's cup of coffee, 160 x 120."""
+    path = tmp_path / "cup.png"
+    Image.fromarray(data.coffee()[100:220, 200:360]).save(path)
+    return path
+
+
+@pytest.fixture
+def lab(visit):
+    """Open the page at its blur lab."""
+
+    def open_lab(*size: int, **options):
+        page = visit(*size, **options)
+        page.get_by_role("tab", name="Blur lab").click()
+        page.wait_for_selector("#lab-pad .frames circle")  # a path by lot is there
+        return page
+
+    return open_lab
+
+
+def give(page, path: Path) -> None:
+    page.locator("#lab-photo input[type=file]").set_input_files(path)
+    page.wait_for_selector("#lab-photo img")
+
+
+def draw(page, *corners: tuple[float, float]) -> None:
+    """Draw a path with the mouse; corners are shares of the sheet."""
+    sheet = page.locator("#lab-pad .sheet")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=12)
+    page.mouse.up()
+    page.wait_for_selector("#lab-pad .origin:has-text('drawn')")
+
+
+def blur(page) -> None:
+    page.click("#lab-blur-run")
+    page.wait_for_selector("#lab-status p:has-text('Blurred: ')")
+
+
+def deblur(page, iterations: int) -> None:
+    page.locator("#lab-iterations input[type=number]").fill(str(iterations))
+    page.locator("#lab-iterations input[type=number]").press("Tab")
+    page.click("#lab-run")
+    page.wait_for_selector("#lab-status p:has-text('Done in')")
+
+
+def downloaded(page, button: str) -> tuple[str, bytes]:
+    with page.expect_download() as event:
+        page.click(button)
+    return event.value.suggested_filename, Path(event.value.path()).read_bytes()
+
+
+def pixels(source) -> np.ndarray:
+    return np.asarray(Image.open(source).convert("RGB"))
+
+
+def stage(page) -> list[np.ndarray]:
+    """Both pictures on the slider, as files."""
+    page.wait_for_function("[...document.querySelectorAll('#lab-compare img')].every((image) => image.complete)")
+    links = page.locator("#lab-compare img").evaluate_all("images => images.map((image) => image.src)")
+    return [pixels(io.BytesIO(page.request.get(link).body())) for link in links]
+
+
+def test_a_drawn_path_is_seen_undone_scored_and_taken_home(lab, photo):
+    page = lab()
+    give(page, photo)
+    draw(page, (0.4, 0.5), (0.55, 0.5), (0.55, 0.7))  # 14.4 pixels to the right, then 10.8 down
+    assert page.locator("#lab-pad .origin").inner_text() == "drawn, 14 × 11 px"
+    page.locator("#lab-level input[type=number]").fill("13")
+    page.locator("#lab-level input[type=number]").press("Tab")
+    page.wait_for_selector("#lab-pad .sheet[aria-label*='13 of 13']")
+    assert page.locator("#lab-pad circle.closed").count() == 0
+    blur(page)
+    sharp, blurred = stage(page)
+    assert np.abs(sharp.astype(int) - pixels(photo)).max() <= 1
+    psnr = metrics.psnr(blurred, sharp)
+    assert psnr < 30 and f"{psnr:.2f} dB" in page.locator("#lab-status p").inner_text()
+    assert page.locator("#lab-levels .thumbnail-item").count() == 7
+
+    name, packed = downloaded(page, "#lab-pair")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        pair = [pixels(archive.open(f"{which}.png")) for which in ("sharp", "blurred")]
+        shake = json.loads(archive.read("shake.json"))
+    assert name == "cup_pair.zip" and np.array_equal(pair[0], sharp) and np.array_equal(pair[1], blurred)
+    path = np.array(shake["path"])
+    assert np.ptp(path, axis=0) == pytest.approx([14.4, 10.8], abs=0.5) and shake["level"] == 13
+    kernel = page.locator("#lab-kernel img")
+    size = kernel.evaluate("image => image.naturalWidth")
+    assert f"{size} × {size} px" in page.locator("#lab-kernel p").inner_text() and size >= 2 * 10
+    assert downloaded(page, "#lab-recipe") == ("cup_shake.json", json.dumps(shake, indent=2).encode() + b"\n")
+
+    deblur(page, 2)
+    assert page.locator("#lab-curves figure").count() == 2
+    assert page.locator("#lab-curves figure").first.locator("svg path").count() == 3
+    assert page.locator("#lab-table tbody tr").count() == 3
+    assert np.array_equal(stage(page)[0], sharp)
+    scores = page.locator("#lab-curves figure").first.locator("title").all_text_contents()
+    assert scores[0] == f"{psnr:.2f}" and scores[2] == f"{metrics.psnr(stage(page)[1], sharp):.2f}"
+    page.get_by_label("Blurred", exact=True).check()
+    page.wait_for_selector("#lab-compare label:has-text('Blurred | Step 2')")
+    assert np.array_equal(stage(page)[0], blurred)
+    page.locator("#lab-levels .thumbnail-item").nth(0).click()
+    page.wait_for_selector("#lab-compare label:has-text('Blurred | TL1')")
+    assert np.array_equal(stage(page)[1], sharp)
+    page.locator("#lab-strip .thumbnail-item").nth(1).click()
+    page.wait_for_selector("#lab-compare label:has-text('Blurred | Step 1')")
+    assert page.locator("#lab-table tr.shown th").inner_text() == "1"
+    name, packed = downloaded(page, "#lab-steps-zip")
+    assert name == "cup_blurred_steps.zip" and len(zipfile.ZipFile(io.BytesIO(packed)).namelist()) == 4
+
+
+def test_the_dice_need_no_mouse_and_an_export_repeats_the_shake(lab, photo, tmp_path):
+    page = lab()
+    give(page, photo)
+    shown = page.locator("#lab-pad polyline.whole")
+    first = shown.get_attribute("points")
+    page.locator("#lab-pad .lot").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "first => document.querySelector('#lab-pad .whole').getAttribute('points') != first", arg=first
+    )
+    blur(page)
+    _, recipe = downloaded(page, "#lab-recipe")
+    (tmp_path / "shake.json").write_bytes(recipe)
+    before = stage(page)[1]
+    draw(page, (0.2, 0.2), (0.8, 0.8))
+    page.click("#lab-shake-more > button")
+    page.locator("#lab-upload input[type=file]").set_input_files(tmp_path / "shake.json")
+    page.wait_for_selector("#lab-status p:has-text('The shake is loaded')")
+    assert page.locator("#lab-seed input").input_value() == str(json.loads(recipe)["seed"])
+    blur(page)
+    assert metrics.psnr(stage(page)[1], before) > 50
+
+
+def test_bad_files_cost_one_line_and_the_lab_goes_on(lab, photo, tmp_path):
+    bad = tmp_path / "holiday.jpg"
+    bad.write_text("<html><script>alert(1)</script></html>")
+    page = lab()
+    page.click("#lab-blur-run")
+    page.wait_for_selector("#lab-status .status.error")
+    assert "No photo" in page.locator("#lab-status p").inner_text()
+    page.locator("#lab-photo input[type=file]").set_input_files(bad)
+    page.wait_for_selector("#lab-photo button[aria-label='Remove Image']")
+    page.click("#lab-blur-run")
+    page.wait_for_selector("#lab-status p:has-text('holiday.jpg')")
+    line = page.locator("#lab-status p").inner_text()
+    assert "Accepted: JPEG, PNG" in line and "\n" not in line
+    (tmp_path / "shake.json").write_text('{"path": [[0, 0], [1e9, 0]]}')
+    page.click("#lab-shake-more > button")
+    page.locator("#lab-upload input[type=file]").set_input_files(tmp_path / "shake.json")
+    page.wait_for_selector("#lab-status p:has-text('path')")
+    page.locator("#lab-photo button[aria-label='Remove Image']").click()
+    give(page, photo)
+    blur(page)
+
+
+def test_cancel_takes_the_steps_and_leaves_the_blur(lab, cache, tmp_path):
+    large = tmp_path / "large.png"
+    Image.fromarray(data.coffee()).save(large)
+    page = lab()
+    give(page, large)
+    blur(page)
+    before = set(cache.glob("deblur-run-*"))
+    page.locator("#lab-iterations input[type=number]").fill("10")
+    page.locator("#lab-iterations input[type=number]").press("Tab")
+    page.click("#lab-run")
+    page.wait_for_selector("#lab-status p:has-text('Iteration')")
+    assert page.locator("#lab-blur-run").is_disabled()
+    page.click("#lab-cancel")
+    page.wait_for_selector("#lab-status p:has-text('Cancelled')")
+    page.wait_for_selector("#lab-run:not([disabled])")
+    page.wait_for_selector("#lab-compare label:has-text('Sharp | Blurred')")
+    for _ in range(300):
+        if set(cache.glob("deblur-run-*")) == before:
+            break
+        page.wait_for_timeout(100)
+    assert set(cache.glob("deblur-run-*")) == before and page.locator("#lab-steps").is_hidden()
+
+
+def test_a_finger_draws_on_a_phone_without_sideways_scrolling(lab, photo):
+    page = lab(390, 844, is_mobile=True, has_touch=True)
+    width = "[document.documentElement.scrollWidth, window.innerWidth]"
+    assert page.evaluate(width) == [390, 390]
+    give(page, photo)
+    sheet = page.locator("#lab-pad .sheet")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    session = page.context.new_cdp_session(page)
+    for index in range(12):
+        place = {"x": box["x"] + box["width"] * (0.3 + index / 30), "y": box["y"] + box["height"] / 2}
+        kind = "touchStart" if index == 0 else "touchMove"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_selector("#lab-pad .origin:has-text('drawn, 35 × 0 px')")
+    blur(page)
+    deblur(page, 1)
+    assert page.evaluate(width) == [390, 390]
+    assert page.locator("#lab-status").bounding_box()["y"] < 844
