@@ -121,6 +121,8 @@ MAX_MEGAPIXELS = Setting("max_megapixels", 60, "largest picture, before decoding
 MAX_UPLOAD_MB = Setting("max_upload_mb", 200, "largest upload in MB", low=1)
 MAX_FILES = Setting("max_files", 20, "most files in one job", low=1)
 MAX_CONTENDERS = Setting("max_contenders", 8, "most results in one comparison", low=1, high=24)
+LOADING = Setting("loading", "on", "whether visitors may load weights of their own", words=("on", "off"), kind=str)
+MAX_LOADED = Setting("max_loaded", 4, "most weights that one visitor has loaded at a time", low=1)
 QUEUE_LENGTH = Setting("queue_length", 20, "most jobs waiting", low=1)
 VISITOR_JOBS = Setting("visitor_jobs", 3, "most jobs of one visitor, waiting or running", low=1)
 GPU_SECONDS = Setting("gpu_seconds", 120, "most seconds of a shared GPU for one photo or clip", low=20, high=3600)

@@ -6,7 +6,9 @@ a transfer that breaks off, keeps what is there, and stays offline if ``HF_HUB_O
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +110,43 @@ def download(source: HubFile) -> Path:
             f"Delete {path.resolve()} and try again",
         )
     return path
+
+
+def bring(source: HubFile, folder: Path, largest: int, largest_card: int) -> Path:
+    """Fetch weights and card for someone else: into a folder, without this machine's login and cache.
+
+    Args:
+        source: what they name.
+        folder: where the files go, beside each other.
+        largest, largest_card: bytes.
+
+    Returns:
+        The weights' path.
+
+    Raises:
+        CheckpointError: as ``download``; or a file is larger.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    card = Path(source.file).with_suffix(".json").as_posix()
+    try:
+        for file, most in ((card, largest_card), (source.file, largest)):
+            found = get_hf_file_metadata(hf_hub_url(source.repository, file, revision=source.revision), token=False)
+            if found.size is None or found.size > most:
+                raise CheckpointError(
+                    f"{file} on the Hub has {found.size} bytes", f"at most {most}", "Use smaller weights"
+                )
+            fetched = hf_hub_download(
+                source.repository, file, revision=found.commit_hash, local_dir=folder / "hub", token=False
+            )
+            target = folder / Path(file).name
+            os.replace(fetched, target)
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        raise _explained(error, source) from error
+    finally:
+        shutil.rmtree(folder / "hub", ignore_errors=True)  # what the client notes beside its files
+    return target
 
 
 def _explained(error: Exception, source: HubFile) -> CheckpointError:

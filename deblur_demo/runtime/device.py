@@ -131,6 +131,11 @@ def free_memory(device: torch.device) -> int:
     return available
 
 
+def used_memory() -> int:
+    """Bytes of memory that this process has, shared libraries included."""
+    return psutil.Process().memory_info().rss
+
+
 def release_freed_memory() -> None:
     """Give back to the system what the C library keeps of freed blocks for later; as much as tiles work in."""
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):

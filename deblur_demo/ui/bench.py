@@ -17,6 +17,8 @@ from deblur_demo import settings
 from deblur_demo.ui import zerogpu
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy import ndarray
 
     from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport
@@ -55,6 +57,20 @@ class Bench:
 
             return BorrowedDeblurrer(job, self._lent_events)
         return self._opened(job)
+
+    def loaded(self) -> list[tuple[Job, int]]:
+        """Networks at hand, the one used last at the end, each with the bytes of its weights."""
+        with self._lock:
+            return [
+                (job, sum(value.nbytes for value in deblurrer.model.state_dict().values()))
+                for job, deblurrer in self._open.items()
+            ]
+
+    def forget(self, checkpoint: Path) -> None:
+        """Put away networks with these weights; a run that has one keeps it until it ends."""
+        with self._lock:
+            for job in [job for job in self._open if job.checkpoint == checkpoint]:
+                del self._open[job]
 
     def deblur_clip(self, clip: ClipJob, job: Job) -> Iterator[Begun | TileDone | FrameReport | ClipReport]:
         """As ``clips.deblur_clip``, as a whole on a GPU that has to be borrowed.

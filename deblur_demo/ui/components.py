@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import gradio as gr
 from gradio.components.gallery import GalleryData, GalleryImage
-from gradio.data_classes import FileData, ImageData
+from gradio.data_classes import FileData, ImageData, ListFiles
 from gradio.utils import get_upload_folder
 
 from deblur_demo.errors import InputError
@@ -54,6 +54,19 @@ class OneFile(gr.File):
 
     def preprocess(self, payload: FileData | None) -> str | None:
         return None if payload is None else payload.path
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
+        return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))
+
+
+class Files(gr.File):
+    """Several files; the value is a list of paths."""
+
+    is_template = True
+
+    def preprocess(self, payload: ListFiles | FileData | None) -> list[str]:
+        files = [] if payload is None else payload.root if isinstance(payload, ListFiles) else [payload]
+        return [file.path for file in files]
 
     async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
         return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))

@@ -51,6 +51,21 @@ class Knobs:
             **self.pick_model(chosen, settings.ITERATIONS.current() == "auto"),
         }
 
+    @property
+    def offered(self) -> list[gr.components.Component]:
+        """Outputs of ``offer``."""
+        return [self.model, self.about, self.iterations, self.auto]
+
+    def offer(self, own: Sequence[shelf.OwnWeights], model: str, auto: bool) -> Updates:
+        """Offer what the visitor has brought, too; the choice stays if it is still there."""
+        from deblur_demo import pipeline
+
+        offered = choices(own)
+        if model in (value for _, value in offered):
+            return {self.model: gr.update(choices=offered)}
+        chosen = pipeline.default_model()
+        return {self.model: gr.update(choices=offered, value=chosen), **self.pick_model(chosen, auto)}
+
     def pick_model(self, model: str, auto: bool) -> Updates:
         """Say what the network is and costs, and offer the knobs that it has."""
         from deblur_demo import catalogue

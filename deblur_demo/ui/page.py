@@ -17,6 +17,8 @@ from deblur_demo.ui import (
     lab_api,
     lab_layout,
     lab_text,
+    models_layout,
+    models_text,
     text,
     video_layout,
     views,
@@ -26,6 +28,7 @@ from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.compare_handlers import CompareHandlers
 from deblur_demo.ui.image_handlers import ImageHandlers
 from deblur_demo.ui.lab_handlers import LabHandlers
+from deblur_demo.ui.models_handlers import ModelsHandlers
 from deblur_demo.ui.video_handlers import VideoHandlers
 
 _SWEEP_SECONDS = 300
@@ -45,13 +48,20 @@ def build() -> gr.Blocks:
         gr.HTML(views.header(), elem_id="header", elem_classes="bare")
         with gr.Tabs(elem_id="screens"):
             with gr.Tab(text.IMAGE_SCREEN, id="image"):
-                ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
+                image = ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples())
+                image.bind(page)
             with gr.Tab(text.VIDEO_SCREEN, id="video"):
-                VideoHandlers(video_layout.place(hours), bench, cache).bind(page)
+                video = VideoHandlers(video_layout.place(hours), bench, cache)
+                video.bind(page)
             with gr.Tab(compare_text.SCREEN, id="compare"):
-                CompareHandlers(compare_layout.place(hours), bench, cache, image_layout.examples()).bind(page)
+                compare = CompareHandlers(compare_layout.place(hours), bench, cache, image_layout.examples())
+                compare.bind(page)
             with gr.Tab(lab_text.SCREEN, id="lab"):
-                LabHandlers(lab_layout.place(hours), bench, cache, lab_layout.examples()).bind(page)
+                lab = LabHandlers(lab_layout.place(hours), bench, cache, lab_layout.examples())
+                lab.bind(page)
+            with gr.Tab(models_text.SCREEN, id="models") as tab:
+                knobs = [handlers.screen.knobs for handlers in (image, video, lab)]
+                ModelsHandlers(models_layout.place(hours), bench, knobs, compare).bind(tab)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         api.add(bench, cache)
         compare_api.add(bench, cache)

@@ -7,17 +7,21 @@ the name is the right to use them.
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradio.utils import get_upload_folder
 
-from deblur_demo.errors import CheckpointError
-from deblur_demo.ui import text
-from deblur_demo.ui.runs import Run, safe_stem
+from deblur_demo import settings
+from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
+from deblur_demo.ui import models_text, text
+from deblur_demo.ui.runs import Run, expire, on_disk, safe_stem
 
 if TYPE_CHECKING:
     from deblur_demo.models.checkpoint import Card
+    from deblur_demo.models.hub import HubFile
 
 _SCHEME = "own:"
 _CHOICE = re.compile(_SCHEME + r"([0-9a-f]{32})")
@@ -61,6 +65,58 @@ class OwnWeights(Run):
         return checkpoint.read_card(self.weights)
 
 
+def load(files: Sequence[str] | None, address: str | None, own: Sequence[OwnWeights]) -> OwnWeights:
+    """Put weights on the shelf: uploaded ones, or those at an address on the Hub.
+
+    Args:
+        files: paths of the uploaded ``.safetensors`` and its ``.json`` card; if there are some, ``address`` is ignored.
+        address: ``hf://owner/repo@revision/file.safetensors``.
+        own: what the visitor has there already.
+
+    Raises:
+        SettingError: whoever runs this server does not want it.
+        LimitError: the visitor has too many.
+        InputError, CheckpointError: nothing is named, or it is not weights with their card.
+    """
+    from deblur_demo.models import hub, intake
+
+    limit = settings.MAX_LOADED.current()
+    if settings.LOADING.current() == "off":
+        raise SettingError(*models_text.NOT_HERE)
+    if len(own) >= limit:
+        raise LimitError(*text.fill(models_text.TOO_MANY, limit=limit))
+    if files:
+        weights, card = _pair([Path(file) for file in files])
+        brought = OwnWeights(weights.name)
+    else:
+        source = _source(address)
+        brought = OwnWeights(source.file)
+    try:
+        if files:
+            with on_disk(brought.folder):
+                shutil.copyfile(weights, brought.weights)
+                shutil.copyfile(card, brought.weights.with_suffix(".json"))
+        else:
+            try:
+                fetched = hub.bring(source, brought.folder, settings.MAX_UPLOAD_MB.current() * 1024**2, intake.MAX_CARD)
+            except CheckpointError as error:
+                raise CheckpointError(error.found, error.accepted, models_text.CHECK_ADDRESS) from error
+            with on_disk(brought.folder):
+                fetched.with_suffix(".json").replace(brought.weights.with_suffix(".json"))
+                fetched.replace(brought.weights)
+        intake.admit(brought.weights)
+        brought.done = True
+    finally:
+        brought.end()
+    return brought
+
+
+def clear(own: Sequence[OwnWeights]) -> None:
+    """Delete the weights of a visitor who has gone."""
+    for weights in own:
+        expire(weights)
+
+
 def is_own(choice: str) -> bool:
     """Whether a picker's choice is a visitor's weights rather than the identifier of a variant."""
     return str(choice).startswith(_SCHEME)
@@ -99,3 +155,27 @@ def name_of(choice: str) -> str:
         CheckpointError: a visitor's weights that are gone.
     """
     return find(choice).stem if is_own(choice) else choice
+
+
+def _pair(files: Sequence[Path]) -> tuple[Path, Path]:
+    """The weights and the card among uploads; whatever else is there stays unopened."""
+    from deblur_demo.models import checkpoint
+
+    cards = [file for file in files if file.suffix == ".json"]
+    others = [file for file in files if file.suffix != ".json"]
+    for file in others:
+        checkpoint.check_suffix(file)
+    if len(others) != 1 or len(cards) != 1:
+        raise InputError(*text.fill(models_text.NO_PAIR, weights=len(others), cards=len(cards)))
+    return others[0], cards[0]
+
+
+def _source(address: str | None) -> HubFile:
+    from deblur_demo.models import hub
+
+    if not (address or "").strip():
+        raise InputError(*models_text.NOTHING)
+    try:
+        return hub.parse(address.strip())
+    except CheckpointError as error:
+        raise CheckpointError(error.found, error.accepted, models_text.CHECK_ADDRESS) from error

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
 _HERE = Path(__file__).parent
-STYLES = [_HERE / name for name in ("style.css", "player.css", "comparer.css", "lab.css")]
+STYLES = [_HERE / name for name in ("style.css", "player.css", "comparer.css", "lab.css", "models.css")]
 SCRIPT = (_HERE / "paste.js").read_text(encoding="utf-8")
 
 
