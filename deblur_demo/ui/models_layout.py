@@ -57,11 +57,10 @@ def _loading(hours: float) -> dict[str, gr.components.Component]:
         with gr.Group():
             gr.Markdown(models_text.LOAD_TITLE, padding=True, elem_classes="models-title")
             gr.Markdown(models_text.help_with_loading(hours), elem_classes=["hint", "models-help"], padding=True)
-            files = Files(label=models_text.FILES, file_count="multiple", height=140, elem_id="models-files")
-            address = gr.Textbox(
-                label=models_text.ADDRESS, placeholder=models_text.ADDRESS_EXAMPLE, max_lines=1,
-                elem_id="models-address",
-            )  # fmt: skip
+        files = Files(label=models_text.FILES, file_count="multiple", height=140, elem_id="models-files")
+        address = gr.Textbox(
+            label=models_text.ADDRESS, placeholder=models_text.ADDRESS_EXAMPLE, max_lines=1, elem_id="models-address"
+        )
         load = gr.Button(models_text.LOAD, variant="primary", elem_id="models-load")
         status = place_status(_SCREEN)
         loaded = gr.Dropdown(

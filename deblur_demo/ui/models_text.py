@@ -28,7 +28,7 @@ CARD = {
     "gmacs": "GMACs a step",
     "steps": "Steps",
     "frames": "Frames",
-    "trained_for": "For",
+    "trained_for": "Blur",
 }
 GMACS_HELP = "Billions of multiplications for a picture of 256 × 256 pixels"
 READY = "ready"
@@ -36,7 +36,8 @@ YOURS = "yours"
 CLASSIC = "classic filter"
 FETCHED = "on the Hub"
 MISSING = "no weights yet"
-MISSING_HELP = "Nobody has published weights that may be passed on. To get some:"
+MISSING_HELP = "It needs weights. To get some:"
+WEIGHTS_OF = "weights of {model}"
 BAD_AT = "Bad at"
 MORE = "Data, licence, hash"
 FIGURES = "Measured on {name}"
@@ -69,7 +70,7 @@ CHECK_ADDRESS = "Check the address, or upload the file with its card"
 
 def loaded(name: str) -> str:
     """The last status of loading."""
-    return f"{name} is loaded: choose it in the model pickers of the other screens."
+    return f"{name} is loaded. The model pickers of the other screens have it, for you alone."
 
 
 def unloaded(name: str) -> str:

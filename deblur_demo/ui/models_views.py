@@ -37,7 +37,7 @@ class Entry:
 
 
 def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
-    """What is shown: the visitor's own, what runs, and if ``everything`` is wanted what does not."""
+    """What is shown: the visitor's own, what runs (filters last), and if ``everything`` is wanted the rest."""
     from deblur_demo import catalogue
     from deblur_demo.models import checkpoint
 
@@ -49,7 +49,7 @@ def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
         except CheckpointError:  # deleted meanwhile, as promised
             continue
         found.append(Entry(weights.name, {**rows[card.model], "ready": True}, card, own=True))
-    for row in sorted(rows.values(), key=lambda row: not row["ready"]):
+    for row in sorted(rows.values(), key=lambda row: (not row["ready"], not row["parameters"])):
         if row["ready"] or everything:
             path = row["checkpoint"] if row["ready"] else None
             found.append(Entry(row["id"], row, path and checkpoint.read_card(Path(path))))
@@ -88,7 +88,7 @@ def _card(entry: Entry) -> str:
         f"<div><dt{why.get(key, '')}>{models_text.CARD[key]}</dt><dd>{escape(value)}</dd></div>"
         for key, value in traits.items()
     )
-    variant = f'<p class="variant">{row["id"]}</p>' if entry.own else ""
+    variant = f'<p class="variant">{models_text.WEIGHTS_OF.format(model=row["id"])}</p>' if entry.own else ""
     parts = [
         f'<header><h3>{escape(entry.name)}</h3><span class="badge">{badge}</span></header>{variant}',
         f'<p class="paper">{escape(row["paper"])}</p><dl class="traits">{listed}</dl>',
