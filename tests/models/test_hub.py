@@ -26,6 +26,7 @@ from deblur_demo.media.image import write_image
 from deblur_demo.models import checkpoint, export, hub
 from deblur_demo.models.hub import HubFile
 from deblur_demo.pipeline import Job, resolve
+from deblur_demo.ui import shelf
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
@@ -41,6 +42,7 @@ class Hub(http.server.ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.torn: set[str] = set()  # files whose first transfer breaks off in the middle
         self.asked: list[str] = []
+        self.logins: list[str | None] = []
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -53,6 +55,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self._file(body=True)
 
     def _file(self, body: bool) -> None:
+        self.server.logins.append(self.headers.get("Authorization"))
         self.server.asked.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
         repository, _, rest = self.path.removeprefix("/").partition("/resolve/")
         revision, _, file = rest.partition("/")
@@ -229,6 +232,50 @@ def test_an_address_of_nothing_is_refused_in_one_line(published, address, named)
     with pytest.raises(CheckpointError, match=named) as caught:
         hub.locate(address)
     assert "\n" not in str(caught.value)
+
+
+def test_a_stranger_gets_a_copy_of_his_own(server, published, tmp_path):
+    brought = tmp_path / "brought"
+    path = hub.bring(replace(published, revision="main"), brought, 6_000_000, 100_000)
+    assert path == brought / "lively.safetensors" and checkpoint.load(path)[1].sha256 == published.sha256
+    assert sorted(file.name for file in brought.iterdir()) == ["lively.json", "lively.safetensors"]
+    assert not (tmp_path / "hub").exists(), "the cache of this machine is not touched"
+
+
+def test_a_stranger_has_no_login_and_no_unbounded_disk(server, published, tmp_path):
+    with pytest.raises(
+        CheckpointError, match=r"nets/lively\.safetensors on the Hub has \d+ bytes. Accepted: at most 1000"
+    ):
+        hub.bring(published, tmp_path / "brought", 1000, 100_000)
+    with pytest.raises(CheckpointError, match=r"lively\.json on the Hub has \d+ bytes. Accepted: at most 10"):
+        hub.bring(published, tmp_path / "brought", 6_000_000, 10)
+    assert not any((tmp_path / "brought").rglob("*.safetensors"))
+    hub.bring(published, tmp_path / "brought", 6_000_000, 100_000)
+    assert set(server.logins) == {None}, "the owner's token stays at home"
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        (f"hf://you/nets@{COMMIT}/nets/lively.safetensors", "no repository you/nets"),
+        ("hf://me/nets@v7/nets/lively.safetensors", "no revision v7"),
+        ("hf://me/nets@main/lively.safetensors", r"no lively\.safetensors with a card"),
+    ],
+)
+def test_a_stranger_is_told_what_is_not_there(published, tmp_path, address, named):
+    with pytest.raises(CheckpointError, match=named):
+        hub.bring(hub.parse(address), tmp_path / "brought", 6_000_000, 100_000)
+
+
+def test_what_a_visitor_names_reaches_his_shelf(server, published, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    own = shelf.load(None, f" {replace(published, sha256='')} ", ())
+    assert (own.name, own.model, shelf.name_of(own.choice)) == ("lively", "mtrnn-lite", "lively")
+    assert checkpoint.sha256(shelf.find(own.choice)) == published.sha256
+    server.files["nets/lively.json"] = b'{"model": "mtrnn"}'
+    with pytest.raises(CheckpointError, match="lively.safetensors"):
+        shelf.load(None, str(published), ())
+    assert list((tmp_path / "cache").iterdir()) == [own.folder]
 
 
 def test_every_published_source_is_pinned():
