@@ -15,6 +15,7 @@ from deblur_demo.media.clip import probe
 from deblur_demo.models import registry
 from deblur_demo.pipeline import Job
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
+from deblur_demo.runtime.ensemble import SelfEnsemble
 from deblur_demo.ui import zerogpu
 
 
@@ -28,7 +29,8 @@ class BorrowedDeblurrer:
 
     def __init__(self, job: Job, work: Callable[..., Iterator]):
         self.job, self._work = job, work
-        self.model = registry.blank(job.model)  # to be asked for its traits
+        model = registry.blank(job.model)  # to be asked for its traits and its size
+        self.model = model if job.ensemble == "1" else SelfEnsemble(model, int(job.ensemble))
 
     def events(self, window: Tensor, iterations: int | str | None = None) -> Iterator[TileDone | Step]:
         """As ``Deblurrer.events``.

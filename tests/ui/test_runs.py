@@ -82,6 +82,16 @@ def test_the_sweep_takes_old_runs_only(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([new.folder, foreign])
 
 
+def test_the_sweep_takes_uploads_that_outlived_the_cache_twice(tmp_path):
+    old, new = (tmp_path / (letter * 64) for letter in "ab")
+    for folder, seconds in ((old, 7300), (new, 3700)):
+        folder.mkdir()
+        (folder / "photo.jpg").write_bytes(b"x")
+        os.utime(folder, (time.time() - seconds,) * 2)
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [new]
+
+
 def test_an_unwritable_cache_is_said(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"):
