@@ -46,10 +46,11 @@ class ModelsHandlers:
         pickers = [*(part for knobs in self.knobs for part in knobs.offered), self.comparing.screen.models]
         shown = [s.own, s.loaded, s.unload, s.cards, s.memory, s.status, *pickers]
 
-        looked = tab.select(self.look, [s.own, s.which], [s.cards, s.memory], **at_once)
-        looked.then(self.count, [s.own, s.which], s.cards, **at_once)
-        switched = s.which.input(self.look, [s.own, s.which], [s.cards, s.memory], **at_once)
-        switched.then(self.count, [s.own, s.which], s.cards, **at_once)
+        for event in (tab.select, s.which.input):
+            looked = event(self.look, [s.own, s.which], [s.cards, s.memory], **at_once)
+            counted = looked.then(self.count, [s.own, s.which], **at_once)
+            # Looks again, at what is wanted by then.
+            counted.then(self.look, [s.own, s.which], [s.cards, s.memory], **at_once)
         # Weights are large and come to the device's memory, so they wait for their turn like any job.
         gr.on(
             [s.load.click, s.address.submit],
@@ -75,14 +76,13 @@ class ModelsHandlers:
         cards = models_views.cards(models_views.entries(own, everything))
         return {self.screen.cards: cards, self.screen.memory: memory}
 
-    def count(self, own: Sequence[OwnWeights], everything: bool) -> Updates:
-        """Count the operations of what is shown, which takes a while the first time, and show them."""
+    def count(self, own: Sequence[OwnWeights], everything: bool) -> None:
+        """Count the operations of what is shown, which takes a while the first time."""
         from deblur_demo import catalogue
 
         with self._counting:
             for entry in models_views.entries(own, everything):
                 catalogue.gmacs(entry.row["id"])
-        return {self.screen.cards: models_views.cards(models_views.entries(own, everything))}
 
     # Coming and going
 

@@ -245,7 +245,8 @@ def test_cards_say_what_the_catalogue_says(page, cache):
 
 
 def test_costs_are_counted_after_the_cards_are_shown(page):
-    shown = page.count((), False)[page.screen.cards]
+    page.count((), False)
+    shown = page.look((), False)[page.screen.cards]
     assert shown.count(f"<dd>{catalogue.gmacs('mtrnn-lite'):.3g}</dd>") == 1
     assert shown.index("mtrnn-lite") < shown.index("wiener"), "networks first"
 
