@@ -50,7 +50,7 @@ class CompareHandlers:
         s = self.screen
         at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
-        s.job.bind(self.compare, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
+        s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
         ticks = [s.models, s.iterations]
         page.load(self.offer_models, s.iterations, [s.models, s.planned], **at_once)
         gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, **at_once)
@@ -92,7 +92,7 @@ class CompareHandlers:
 
     # A run
 
-    def compare(
+    def run(
         self, photo, truth, models, iterations, precision, tile, ensemble, previous: CompareRun | None
     ) -> Iterator[Updates]:
         """Run one network after the other, telling the page about each tile and each result.

@@ -7,7 +7,7 @@ from deblur_demo.ui import text
 SCREEN = "Models"
 LOAD_TITLE = "### Load weights of your own"
 LOAD_HELP = (
-    "They are checked, offered to you alone in every model picker, and deleted {hours} after their last use. "
+    "They are checked, offered to you alone in every model picker, and deleted after {hours}. "
     "Pickles (.pt, .pth, .pkl) are never opened: `python -m deblur_demo convert` makes safetensors of them."
 )
 OFF = "Whoever runs this server has switched off loading weights. On a machine of your own it works."

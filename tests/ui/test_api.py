@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from deblur_demo import catalogue, metrics
 from deblur_demo.clips import ClipJob, FrameReport, deblur_clip
@@ -175,9 +177,31 @@ def test_the_librarys_open_defaults_are_closed(served):
     assert page.delete_cache[1] == 3600 and page.max_file_size == 1024**2
     assert page._queue.max_size == 20 and not page.api_open
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "device"]
-    assert {"deblur_image", "deblur_clip", "blur_photo"} <= {fn.api_name for fn in heavy}
+    assert {"deblur_image", "deblur_clip", "blur_photo", "compare"} <= {fn.api_name for fn in heavy}
     assert all(fn.concurrency_limit == 1 for fn in heavy)
     light = [fn for fn in page.fns.values() if fn.concurrency_id != "device"]
     assert light and not any(fn.queue for fn in light)
     pictures = [block for block in page.blocks.values() if hasattr(block, "format") and hasattr(block, "buttons")]
     assert len(pictures) >= 6 and {block.format for block in pictures} == {"png"}
+
+
+def test_a_comparison_comes_back_with_its_figures(client, shaky, weights):
+    archive, rows = client.predict(
+        image=handle_file(shaky), models="mtrnn-lite, wiener", iterations="1, 2", precision="fp32", api_name="/compare"
+    )
+    assert [row["name"] for row in rows] == ["Input", "mtrnn-lite × 1", "mtrnn-lite × 2", "wiener"]
+    events = deblur_image(read_image(shaky), open_deblurrer(Job(model="mtrnn-lite", precision="fp32")), 2)
+    wanted = [event for event in events if isinstance(event, StepReport)]
+    with zipfile.ZipFile(archive) as packed, packed.open("shaky/shaky_02_mtrnn-lite_2.png") as picture:
+        restored = np.asarray(Image.open(picture)).astype(int)
+    assert np.abs(restored - wanted[2].photo.pixels).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"iterations": bad} for bad in ("0", "-1", "1e6", "6;rm", "nan", "auto", "", "1,2,3,4,5,6,7,8,9")]
+    + [{"models": "no such model"}, {"models": ""}, {"models": "own:../../etc"}, {"precision": "fp8"}],
+)
+def test_a_comparison_that_makes_no_sense_is_refused_in_one_line(client, shaky, knobs):
+    with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
+        client.predict(image=handle_file(shaky), api_name="/compare", **{"models": "mtrnn-lite", **knobs})

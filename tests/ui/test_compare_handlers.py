@@ -52,7 +52,7 @@ def names(update, page) -> list[tuple[str, bool]]:
 
 def test_every_model_and_number_becomes_a_result(page, shaky, sharp, sharp_photo):
     s = page.screen
-    updates = list(page.compare(*asked(shaky, EVERY, [3, 1], truth=sharp)))
+    updates = list(page.run(*asked(shaky, EVERY, [3, 1], truth=sharp)))
     run = updates[-1][s.job.state]
     wanted = ["mtrnn-lite × 1", "mtrnn-lite × 3", "wiener", "richardson-lucy × 1", "richardson-lucy × 3"]
     assert [picture.figures.name for picture in run.results] == wanted
@@ -81,7 +81,7 @@ def test_every_model_and_number_becomes_a_result(page, shaky, sharp, sharp_photo
 
 
 def test_the_best_is_marked_and_shown(page, shaky, sharp):
-    *_, last = page.compare(*asked(shaky, EVERY, [2], truth=sharp))
+    *_, last = page.run(*asked(shaky, EVERY, [2], truth=sharp))
     run, table = last[page.screen.job.state], last[page.screen.table]
     best = max(run.results, key=lambda picture: picture.figures.psnr)
     assert last[page.screen.viewer]["best"] == run.pictures.index(best)
@@ -91,13 +91,13 @@ def test_the_best_is_marked_and_shown(page, shaky, sharp):
 
 
 def test_without_a_truth_there_are_no_scores(page, shaky):
-    *_, last = page.compare(*asked(shaky, ["wiener", "mtrnn-lite"]))
+    *_, last = page.run(*asked(shaky, ["wiener", "mtrnn-lite"]))
     assert "PSNR" not in last[page.screen.table] and last[page.screen.viewer]["best"] is None
     assert [name for name, _ in names(last, page)] == ["Input", "wiener", "mtrnn-lite × 1"]
 
 
 def test_the_zip_holds_every_result_and_its_figures(page, shaky, sharp):
-    *_, last = page.compare(*asked(shaky, EVERY, [1], truth=sharp))
+    *_, last = page.run(*asked(shaky, EVERY, [1], truth=sharp))
     run = last[page.screen.job.state]
     with zipfile.ZipFile(last[page.screen.archive]["value"]) as archive:
         report = json.loads(archive.read("shaky/report.json"))
@@ -110,7 +110,7 @@ def test_the_zip_holds_every_result_and_its_figures(page, shaky, sharp):
 
 def test_cancel_keeps_what_is_finished(page, shaky):
     s, run = page.screen, None
-    for update in page.compare(*asked(shaky, ["wiener", "mtrnn-lite"], [10])):
+    for update in page.run(*asked(shaky, ["wiener", "mtrnn-lite"], [10])):
         last = update
         run = update.get(s.job.state) or run
         if "Iteration 3" in update.get(s.job.status, ""):
@@ -124,7 +124,7 @@ def test_cancel_keeps_what_is_finished(page, shaky):
 
 def test_cancel_before_the_first_result_leaves_nothing(page, shaky):
     s, run = page.screen, None
-    for update in page.compare(*asked(shaky, ["mtrnn-lite"], [10])):
+    for update in page.run(*asked(shaky, ["mtrnn-lite"], [10])):
         last = update
         run = update.get(s.job.state) or run
         if "Iteration 2" in update.get(s.job.status, ""):
@@ -135,7 +135,7 @@ def test_cancel_before_the_first_result_leaves_nothing(page, shaky):
 
 def test_a_network_that_fails_does_not_stop_the_others(page, shaky, monkeypatch, weights_folder):
     order = asked(shaky, ["mtrnn-lite", "wiener"], [1, 2])
-    updates = page.compare(*order)
+    updates = page.run(*order)
     next(updates)  # the order is checked
     monkeypatch.setenv("DEBLUR_CACHE", "/nowhere")
     monkeypatch.setattr("deblur_demo.models.checkpoint.BUNDLED", Path("/nowhere"))
@@ -150,7 +150,7 @@ def test_a_network_that_fails_does_not_stop_the_others(page, shaky, monkeypatch,
 def test_a_bad_file_costs_one_line_and_nothing_else(page, tmp_path, content):
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.warns(UserWarning, match="bad.png.*Accepted"):
-        *_, last = page.compare(*asked(str(tmp_path / "bad.png")))
+        *_, last = page.run(*asked(str(tmp_path / "bad.png")))
     assert "bad.png" in last[page.screen.job.status] and last[page.screen.job.run]["interactive"]
     assert last[page.screen.job.state] is None and not list(page.cache.iterdir())
 
@@ -158,14 +158,14 @@ def test_a_bad_file_costs_one_line_and_nothing_else(page, tmp_path, content):
 def test_a_reference_of_another_size_is_refused_once(page, shaky, tmp_path):
     write_image(Photo(np.zeros((10, 10, 3), np.uint8)), tmp_path / "other.png")
     with pytest.warns(UserWarning, match="sharp reference is 10x10") as caught:
-        *_, last = page.compare(*asked(shaky, EVERY, truth=str(tmp_path / "other.png")))
+        *_, last = page.run(*asked(shaky, EVERY, truth=str(tmp_path / "other.png")))
     assert len(caught) == 1 and "10x10" in last[page.screen.job.status]
 
 
 def test_large_pictures_are_shown_smaller_and_kept_whole(page, shaky, monkeypatch):
     monkeypatch.setenv("DEBLUR_PREVIEW_MEGAPIXELS", "0.01")
     write_image(Photo(np.full((200, 300, 3), 90, np.uint8)), Path(shaky))
-    *_, last = page.compare(*asked(shaky, ["wiener"]))
+    *_, last = page.run(*asked(shaky, ["wiener"]))
     run = last[page.screen.job.state]
     height, width = read_image(run.results[0].shown).pixels.shape[:2]
     assert (last[page.screen.viewer]["width"], last[page.screen.viewer]["height"]) == (width, height)
@@ -175,17 +175,17 @@ def test_large_pictures_are_shown_smaller_and_kept_whole(page, shaky, monkeypatc
 
 def test_sixteen_bits_stay_sixteen(page, shaky, shaky_photo):
     write_image(Photo(shaky_photo.pixels.astype(np.uint16) * 257), Path(shaky))
-    *_, last = page.compare(*asked(shaky, ["mtrnn-lite"]))
+    *_, last = page.run(*asked(shaky, ["mtrnn-lite"]))
     assert read_image(last[page.screen.job.state].results[0].full).pixels.dtype == np.uint16
 
 
 def test_the_next_run_replaces_the_last_but_a_refused_one_does_not(page, shaky):
-    *_, last = page.compare(*asked(shaky, ["wiener"]))
+    *_, last = page.run(*asked(shaky, ["wiener"]))
     first = last[page.screen.job.state]
     with pytest.warns(UserWarning, match="No photo"):
-        *_, refused = page.compare(*asked(None, previous=first))
+        *_, refused = page.run(*asked(None, previous=first))
     assert first.kept and page.screen.job.state not in refused
-    list(page.compare(*asked(shaky, ["wiener"], previous=first)))
+    list(page.run(*asked(shaky, ["wiener"], previous=first)))
     assert not first.folder.exists()
 
 

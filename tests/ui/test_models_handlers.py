@@ -103,7 +103,7 @@ def test_loaded_weights_are_in_every_picker_and_do_the_work(page, image, files, 
     assert np.array_equal(*pictures) == (checkpoint.find("mtrnn-lite").read_bytes() == own.weights.read_bytes())
     assert page.bench.loaded()[0][0].checkpoint == own.weights
 
-    *_, compared = page.comparing.compare(
+    *_, compared = page.comparing.run(
         str(tmp_path / "shaky.png"), None, [own.choice, "wiener"], [1], "fp32", "auto", "1", None
     )
     names = [picture.figures.name for picture in compared[page.comparing.screen.job.state].results]
