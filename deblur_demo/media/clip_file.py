@@ -226,7 +226,11 @@ class ClipFile:
     def _writing(self) -> Iterator[None]:
         """Turn what an encoder or the disk says into an error of ours, and take the unfinished file away."""
         try:
-            yield
+            try:
+                yield
+            finally:
+                if self._encoder.seizes:
+                    encoders.usual_priority()
         except Exception as error:
             self._discard()
             if isinstance(error, DeblurError):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import av
 
@@ -22,6 +25,7 @@ class Encoder:
         even: whether both sides of a frame must be even: H.264 crops 4:2:0 by two pixels at a time.
         quality: the option that takes the quality setting, and what it is multiplied by.
         options: the others. All of them keep the frames in the order of their times.
+        seizes: whether it takes the whole machine where it may, see ``usual_priority``.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Encoder:
     even: bool = False
     quality: tuple[str, float] = ("crf", 1.0)
     options: dict[str, str] = field(default_factory=dict)
+    seizes: bool = False
 
     def told(self, crf: int) -> dict[str, str]:
         """Its options for a quality setting."""
@@ -52,6 +57,7 @@ AV1 = Encoder(
     (".mp4", ".webm"),
     quality=("crf", CRF_SCALE),
     options={"preset": "8", "svtav1-params": "pred-struct=1"},
+    seizes=True,
 )
 
 # The words of ``settings.CODEC``; the first encoder of a row that opens on this machine is used.
@@ -77,6 +83,20 @@ def find(codec: str, suffix: str, size: tuple[int, int], name: str) -> Encoder:
         accepted = f"a name that ends in {' or '.join(last.suffixes)} for {codec}, or a folder"
         raise OutputError(found, accepted, "Choose one of these")
     return next((encoder for encoder in hardware if _opens(encoder, size)), last)
+
+
+def usual_priority() -> None:
+    """Undo what SVT-AV1 does where it runs as root on Linux, once it has started.
+
+    It makes its threads and the one that calls it real-time ones of the highest priority: nothing
+    else would run beside them, and all that this process starts later would inherit it.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        return
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError, PermissionError):  # it has just ended; it never was real-time
+            if os.sched_getscheduler(int(task.name)) != os.SCHED_OTHER:
+                os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 def _opens(encoder: Encoder, size: tuple[int, int]) -> bool:

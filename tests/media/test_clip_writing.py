@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from fractions import Fraction
 from pathlib import Path
@@ -222,6 +223,15 @@ def test_without_frames_nothing_is_written_or_replaced(home, clips):
             pass
     assert (home / "b.mp4").read_bytes() == b"older"
     assert not (home / "c.mp4").exists() and left_over(home) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux has real-time threads of this kind")
+def test_no_encoder_leaves_real_time_threads_behind(home, clips):
+    source = clips.make(home / "a.mp4")
+    for most in (2, 50):
+        rewrite(source, home / "b.mp4", codec="av1", most=most, resume=most > 2)
+        threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
 
 
 @pytest.mark.parametrize(("codec", "name"), [("h264", "b.mp4"), ("vp9", "b.webm"), ("av1", "b.mp4")])
