@@ -1,13 +1,24 @@
-"""Measuring sticks for networks: lively weights, and how far they see."""
+"""Measuring sticks for networks: lively weights, and how far they see; and a Hub to fetch from."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import http.server
+import json
+import re
+import threading
 from collections.abc import Callable
 
+import huggingface_hub
 import pytest
 import torch
 
+from deblur_demo.models import checkpoint
 from deblur_demo.models.contract import Restorer
+from deblur_demo.models.hub import HubFile
+
+COMMIT = "89abcdef0123456789abcdef0123456789abcdef"  # the only one of the Hub's only repository
 
 
 @pytest.fixture
@@ -91,3 +102,109 @@ def ramp() -> Callable[..., torch.Tensor]:
         return wave.view(1, frames, 3, height, width).float()
 
     return ramp
+
+
+class Hub(http.server.ThreadingHTTPServer):
+    """One repository, ``me/nets``, with one commit, which is also ``main``."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.files: dict[str, bytes] = {}
+        self.torn: set[str] = set()  # files whose first transfer breaks off in the middle
+        self.asked: list[str] = []
+        self.logins: list[str | None] = []
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self._file(body=False)
+
+    def do_GET(self):
+        self._file(body=True)
+
+    def _file(self, body: bool) -> None:
+        self.server.logins.append(self.headers.get("Authorization"))
+        self.server.asked.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
+        repository, _, rest = self.path.removeprefix("/").partition("/resolve/")
+        revision, _, file = rest.partition("/")
+        if repository != "me/nets":
+            return self._answer(404, b"", {"X-Error-Code": "RepoNotFound"})
+        if revision not in ("main", COMMIT):
+            return self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        if file not in self.server.files:
+            return self._answer(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+        content = self.server.files[file]
+        headers = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        first = int(span[1]) if span else 0
+        if span:
+            headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
+        torn = body and file in self.server.torn
+        self.server.torn -= {file} if torn else set()
+        self.close_connection = torn
+        content = content[first:]
+        return self._answer(206 if span else 200, content, headers, content[: len(content) // 2] if torn else content)
+
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append(f"POST {self.path}")
+        here = f"http://127.0.0.1:{self.server.server_port}/me/nets"
+        if self.headers.get("Authorization") != "Bearer made-up":
+            return self._answer(401, b'{"error": "Invalid username or password."}')
+        if self.path == "/api/repos/create":
+            answer = {"url": here}
+        elif self.path.endswith("/preupload/main"):
+            files = json.loads(sent)["files"]
+            answer = {"files": [{**file, "uploadMode": "regular", "shouldIgnore": False} for file in files]}
+        elif self.path.endswith("/commit/main"):
+            for line in map(json.loads, sent.splitlines()):
+                if line["key"] == "file":
+                    self.server.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            answer = {"success": True, "commitOid": COMMIT, "commitUrl": f"{here}/commit/{COMMIT}", "hookOutput": ""}
+        else:  # whatever the client checks before it commits
+            answer = {"errors": [], "warnings": []}
+        return self._answer(200, json.dumps(answer).encode())
+
+    def _answer(self, code: int, content: bytes, headers: dict | None = None, sent: bytes | None = None) -> None:
+        self.send_response(code)
+        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content if sent is None else sent)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """The Hub, for this process: its address, an empty cache, and someone who is logged in."""
+    with Hub() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        # What HF_ENDPOINT and HF_HUB_CACHE set, had they been there when the client was imported.
+        for name, value in {
+            "ENDPOINT": endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(tmp_path / "hub"),
+            "HF_HUB_OFFLINE": False,
+        }.items():
+            monkeypatch.setattr(huggingface_hub.constants, name, value)
+        monkeypatch.setenv("HF_TOKEN", "made-up")
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def published(server, lively_checkpoint) -> HubFile:
+    """The lively weights in a folder of the repository."""
+    server.files["nets/lively.safetensors"] = lively_checkpoint.read_bytes()
+    server.files["nets/lively.json"] = lively_checkpoint.with_suffix(".json").read_bytes()
+    return HubFile("me/nets", COMMIT, "nets/lively.safetensors", checkpoint.sha256(lively_checkpoint))

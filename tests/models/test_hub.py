@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import http.server
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,118 +20,10 @@ from deblur_demo.cli import main
 from deblur_demo.errors import CheckpointError, OutputError, SettingError
 from deblur_demo.media.image import write_image
 from deblur_demo.models import checkpoint, export, hub
-from deblur_demo.models.hub import HubFile
 from deblur_demo.pipeline import Job, resolve
-from deblur_demo.ui import shelf
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
-
-
-class Hub(http.server.ThreadingHTTPServer):
-    """One repository, ``me/nets``, with one commit, which is also ``main``."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.files: dict[str, bytes] = {}
-        self.torn: set[str] = set()  # files whose first transfer breaks off in the middle
-        self.asked: list[str] = []
-        self.logins: list[str | None] = []
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self):
-        self._file(body=False)
-
-    def do_GET(self):
-        self._file(body=True)
-
-    def _file(self, body: bool) -> None:
-        self.server.logins.append(self.headers.get("Authorization"))
-        self.server.asked.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
-        repository, _, rest = self.path.removeprefix("/").partition("/resolve/")
-        revision, _, file = rest.partition("/")
-        if repository != "me/nets":
-            return self._answer(404, b"", {"X-Error-Code": "RepoNotFound"})
-        if revision not in ("main", COMMIT):
-            return self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-        if file not in self.server.files:
-            return self._answer(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
-        content = self.server.files[file]
-        headers = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
-        span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        first = int(span[1]) if span else 0
-        if span:
-            headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
-        torn = body and file in self.server.torn
-        self.server.torn -= {file} if torn else set()
-        self.close_connection = torn
-        content = content[first:]
-        return self._answer(206 if span else 200, content, headers, content[: len(content) // 2] if torn else content)
-
-    def do_POST(self):
-        sent = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append(f"POST {self.path}")
-        here = f"http://127.0.0.1:{self.server.server_port}/me/nets"
-        if self.headers.get("Authorization") != "Bearer made-up":
-            return self._answer(401, b'{"error": "Invalid username or password."}')
-        if self.path == "/api/repos/create":
-            answer = {"url": here}
-        elif self.path.endswith("/preupload/main"):
-            files = json.loads(sent)["files"]
-            answer = {"files": [{**file, "uploadMode": "regular", "shouldIgnore": False} for file in files]}
-        elif self.path.endswith("/commit/main"):
-            for line in map(json.loads, sent.splitlines()):
-                if line["key"] == "file":
-                    self.server.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
-            answer = {"success": True, "commitOid": COMMIT, "commitUrl": f"{here}/commit/{COMMIT}", "hookOutput": ""}
-        else:  # whatever the client checks before it commits
-            answer = {"errors": [], "warnings": []}
-        return self._answer(200, json.dumps(answer).encode())
-
-    def _answer(self, code: int, content: bytes, headers: dict | None = None, sent: bytes | None = None) -> None:
-        self.send_response(code)
-        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content if sent is None else sent)
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """The Hub, for this process: its address, an empty cache, and someone who is logged in."""
-    with Hub() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        # What HF_ENDPOINT and HF_HUB_CACHE set, had they been there when the client was imported.
-        for name, value in {
-            "ENDPOINT": endpoint,
-            "HUGGINGFACE_CO_URL_TEMPLATE": endpoint + "/{repo_id}/resolve/{revision}/{filename}",
-            "HF_HUB_CACHE": str(tmp_path / "hub"),
-            "HF_HUB_OFFLINE": False,
-        }.items():
-            monkeypatch.setattr(huggingface_hub.constants, name, value)
-        monkeypatch.setenv("HF_TOKEN", "made-up")
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def published(server, lively_checkpoint) -> HubFile:
-    """The lively weights in a folder of the repository."""
-    server.files["nets/lively.safetensors"] = lively_checkpoint.read_bytes()
-    server.files["nets/lively.json"] = lively_checkpoint.with_suffix(".json").read_bytes()
-    return HubFile("me/nets", COMMIT, "nets/lively.safetensors", checkpoint.sha256(lively_checkpoint))
 
 
 def offline(monkeypatch) -> None:
@@ -232,50 +120,6 @@ def test_an_address_of_nothing_is_refused_in_one_line(published, address, named)
     with pytest.raises(CheckpointError, match=named) as caught:
         hub.locate(address)
     assert "\n" not in str(caught.value)
-
-
-def test_a_stranger_gets_a_copy_of_his_own(server, published, tmp_path):
-    brought = tmp_path / "brought"
-    path = hub.bring(replace(published, revision="main"), brought, 6_000_000, 100_000)
-    assert path == brought / "lively.safetensors" and checkpoint.load(path)[1].sha256 == published.sha256
-    assert sorted(file.name for file in brought.iterdir()) == ["lively.json", "lively.safetensors"]
-    assert not (tmp_path / "hub").exists(), "the cache of this machine is not touched"
-
-
-def test_a_stranger_has_no_login_and_no_unbounded_disk(server, published, tmp_path):
-    with pytest.raises(
-        CheckpointError, match=r"nets/lively\.safetensors on the Hub has \d+ bytes. Accepted: at most 1000"
-    ):
-        hub.bring(published, tmp_path / "brought", 1000, 100_000)
-    with pytest.raises(CheckpointError, match=r"lively\.json on the Hub has \d+ bytes. Accepted: at most 10"):
-        hub.bring(published, tmp_path / "brought", 6_000_000, 10)
-    assert not any((tmp_path / "brought").rglob("*.safetensors"))
-    hub.bring(published, tmp_path / "brought", 6_000_000, 100_000)
-    assert set(server.logins) == {None}, "the owner's token stays at home"
-
-
-@pytest.mark.parametrize(
-    ("address", "named"),
-    [
-        (f"hf://you/nets@{COMMIT}/nets/lively.safetensors", "no repository you/nets"),
-        ("hf://me/nets@v7/nets/lively.safetensors", "no revision v7"),
-        ("hf://me/nets@main/lively.safetensors", r"no lively\.safetensors with a card"),
-    ],
-)
-def test_a_stranger_is_told_what_is_not_there(published, tmp_path, address, named):
-    with pytest.raises(CheckpointError, match=named):
-        hub.bring(hub.parse(address), tmp_path / "brought", 6_000_000, 100_000)
-
-
-def test_what_a_visitor_names_reaches_his_shelf(server, published, tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    own = shelf.load(None, f" {replace(published, sha256='')} ", ())
-    assert (own.name, own.model, shelf.name_of(own.choice)) == ("lively", "mtrnn-lite", "lively")
-    assert checkpoint.sha256(shelf.find(own.choice)) == published.sha256
-    server.files["nets/lively.json"] = b'{"model": "mtrnn"}'
-    with pytest.raises(CheckpointError, match="lively.safetensors"):
-        shelf.load(None, str(published), ())
-    assert list((tmp_path / "cache").iterdir()) == [own.folder]
 
 
 def test_every_published_source_is_pinned():
