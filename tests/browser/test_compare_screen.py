@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from tests.browser.tabs import go_to
+
 pytestmark = pytest.mark.browser
 
 
@@ -29,7 +31,7 @@ def screen(visit):
 
     def open_screen(*size: int, **options):
         page = visit(*size, **options)
-        page.get_by_role("tab", name="Compare").click()
+        go_to(page, "Compare")
         page.wait_for_selector("#compare-models label")
         return page
 

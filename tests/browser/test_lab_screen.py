@@ -13,6 +13,7 @@ from PIL import Image
 from skimage import data
 
 from deblur_demo import metrics
+from tests.browser.tabs import go_to
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +32,7 @@ def lab(visit):
 
     def open_lab(*size: int, **options):
         page = visit(*size, **options)
-        page.get_by_role("tab", name="Blur lab").click()
+        go_to(page, "Blur lab")
         page.wait_for_selector("#lab-pad .frames circle")  # a path by lot is there
         return page
 

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from tests.browser.tabs import go_to
+
 pytestmark = pytest.mark.browser
 
 
@@ -18,16 +20,6 @@ def files(tmp_path, lively_checkpoint) -> list[Path]:
     for suffix in (".safetensors", ".json"):
         shutil.copy(lively_checkpoint.with_suffix(suffix), tmp_path / f"mine{suffix}")
     return [tmp_path / "mine.safetensors", tmp_path / "mine.json"]
-
-
-def go_to(page, screen: str) -> None:
-    """Open a screen by its tab, which a phone keeps in a menu."""
-    tab = page.get_by_role("tab", name=screen)
-    if tab.count() and tab.first.is_visible():
-        tab.first.click()
-        return
-    page.locator("#screens .overflow-menu button").first.click()
-    page.get_by_role("button", name=screen).last.click()
 
 
 def load(page, *files: Path) -> None:

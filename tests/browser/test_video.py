@@ -12,6 +12,7 @@ import pytest
 from skimage import data
 
 from deblur_demo.media.clip import probe, read_frames
+from tests.browser.tabs import go_to
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +50,7 @@ def screen(visit):
 
     def open_screen(*size: int, **options):
         page = visit(*size, **options)
-        page.get_by_role("tab", name="Video").click()
+        go_to(page, "Video")
         page.wait_for_selector("#video-run")
         return page
 
