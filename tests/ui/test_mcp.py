@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -68,7 +69,9 @@ def ask(address: str, work):
             await session.initialize()
             return await work(session)
 
-    return asyncio.run(connected())
+    # In a thread of its own: the browser's driver, if its tests ran before, keeps a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, connected()).result()
 
 
 @pytest.fixture(scope="module")
