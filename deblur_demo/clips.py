@@ -1,6 +1,6 @@
 """A clip goes in, a sharper clip comes out, frame by frame: the path that page, command line and API share.
 
-Reading and writing run in threads of their own, so that the device never waits for a file.
+Beside a GPU, reading and writing run in threads of their own, so that it never waits for a file.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class ClipReport:
 
 
 def deblur_clip(
-    job: ClipJob, deblurrer: Deblurrer, iterations: int | str | None = None
+    job: ClipJob, deblurrer: Deblurrer, iterations: int | str | None = None, overlapped: bool | None = None
 ) -> Iterator[Begun | TileDone | FrameReport | ClipReport]:
     """Deblur a clip and write it as it comes.
 
@@ -144,6 +144,8 @@ def deblur_clip(
         job: from where to where.
         deblurrer: the network, placed on its device.
         iterations: 1 to 10, "auto", or None for the network's own number; of every frame.
+        overlapped: whether files are read and written in threads of their own; None: beside a GPU. A
+            CPU has no idle time to fill: there they would only slow the network down.
 
     Yields:
         First what the clip is, then for each frame its tiles and its report, at the end the clip's.
@@ -165,8 +167,11 @@ def deblur_clip(
         yield Begun(info, expected_frames(info, job), done)
         # A network that sees neighbours needs the last finished frame once more.
         again = min(done, deblurrer.model.traits.frames // 2)
-        source = stack.enter_context(closing(ahead(_part(job.source, job, done - again, notices))))
-        truths = job.truth and stack.enter_context(closing(ahead(_part(job.truth, job, done - again, []))))
+        if overlapped is None:
+            overlapped = deblurrer.placement.device.type != "cpu"
+        reading = ahead if overlapped else iter
+        source = stack.enter_context(closing(reading(_part(job.source, job, done - again, notices))))
+        truths = job.truth and stack.enter_context(closing(reading(_part(job.truth, job, done - again, []))))
         flicker = Flicker()
 
         def write(result: tuple[Frame, ndarray]) -> None:
@@ -175,7 +180,7 @@ def deblur_clip(
             shown = np.hstack((frame.pixels, restored)) if job.side_by_side else restored
             writer.write(replace(frame, pixels=shown))
 
-        output = stack.enter_context(closing(Behind(write)))
+        output = stack.enter_context(closing(Behind(write))) if overlapped else None
         waiting: deque[tuple[Frame, Frame | None]] = deque()
         frames = _handing_over(source, truths, waiting)
         for event in stack.enter_context(closing(deblur_frames(deblurrer, frames, iterations))):
@@ -185,10 +190,11 @@ def deblur_clip(
             frame, truth = waiting.popleft()
             if event.index >= again:
                 report = _report(frame, truth, event)
-                output.put((frame, report.restored))
+                (output.put if output else write)((frame, report.restored))
                 yield report
                 notices.extend(notice for step in event.steps for notice in step.notices)
-        output.close()
+        if output:
+            output.close()
         writer.close(complete=True)
         notices.extend(writer.notices)
     if not writer.frames:
@@ -223,7 +229,7 @@ def expected_frames(info: ClipInfo, job: ClipJob) -> int | None:
 
 
 def _part(path: Path, job: ClipJob, skipped: int, notices: list[str]) -> Iterator[Frame]:
-    return islice(read_frames(path, job.start, job.end, notices), skipped, None)
+    yield from islice(read_frames(path, job.start, job.end, notices), skipped, None)
 
 
 def _handing_over(

@@ -53,8 +53,9 @@ def times(path: Path) -> list:
     return [frame.time for frame in read_frames(path)]
 
 
-def test_every_frame_is_the_photos_result_at_its_own_time(clip_job, deblurrer):
-    begun, *events = deblur_clip(clip_job, deblurrer, 2)
+@pytest.mark.parametrize("overlapped", [False, True])
+def test_every_frame_is_the_photos_result_at_its_own_time(clip_job, deblurrer, overlapped):
+    begun, *events = deblur_clip(clip_job, deblurrer, 2, overlapped)
     assert isinstance(begun, Begun) and (begun.info.width, begun.info.height, begun.done) == (64, 48, 0)
     reports = [event for event in events if isinstance(event, FrameReport)]
     assert [report.time for report in reports] == list(CLIP_TIMES)
@@ -78,8 +79,9 @@ def test_a_part_without_frames_is_refused_and_makes_no_file(clip_job, deblurrer)
     assert not clip_job.target.exists()
 
 
-def test_closed_early_it_leaves_what_is_done_and_resuming_completes_it(clip_job, deblurrer, tmp_path):
-    events = deblur_clip(clip_job, deblurrer, 2)
+@pytest.mark.parametrize("overlapped", [False, True])
+def test_closed_early_it_leaves_what_is_done_and_resuming_completes_it(clip_job, deblurrer, tmp_path, overlapped):
+    events = deblur_clip(clip_job, deblurrer, 2, overlapped)
     done = 0
     while done < 3:
         done += isinstance(next(events), FrameReport)
