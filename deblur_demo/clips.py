@@ -157,12 +157,9 @@ def deblur_clip(
     info = probe(job.source, job.start, job.end)
     notices = list(info.notices)
     size = (2 * info.width, info.height) if job.side_by_side else None
-    with ExitStack() as stack:
-        writer = stack.enter_context(
-            ClipWriter(
-                info, job.target, job.codec, job.crf, job.start, job.end, tag=_tag(job), resume=job.resume, size=size
-            )
-        )
+    with ClipWriter(
+        info, job.target, job.codec, job.crf, job.start, job.end, tag=_tag(job), resume=job.resume, size=size
+    ) as writer:
         done = writer.frames
         yield Begun(info, expected_frames(info, job), done)
         # A network that sees neighbours needs the last finished frame once more.
@@ -170,8 +167,6 @@ def deblur_clip(
         if overlapped is None:
             overlapped = deblurrer.placement.device.type != "cpu"
         reading = ahead if overlapped else iter
-        source = stack.enter_context(closing(reading(_part(job.source, job, done - again, notices))))
-        truths = job.truth and stack.enter_context(closing(reading(_part(job.truth, job, done - again, []))))
         flicker = Flicker()
 
         def write(result: tuple[Frame, ndarray]) -> None:
@@ -180,21 +175,22 @@ def deblur_clip(
             shown = np.hstack((frame.pixels, restored)) if job.side_by_side else restored
             writer.write(replace(frame, pixels=shown))
 
-        output = stack.enter_context(closing(Behind(write))) if overlapped else None
-        waiting: deque[tuple[Frame, Frame | None]] = deque()
-        frames = _handing_over(source, truths, waiting)
-        for event in stack.enter_context(closing(deblur_frames(deblurrer, frames, iterations))):
-            if isinstance(event, TileDone):
-                yield event
-                continue
-            frame, truth = waiting.popleft()
-            if event.index >= again:
-                report = _report(frame, truth, event)
-                (output.put if output else write)((frame, report.restored))
-                yield report
-                notices.extend(notice for step in event.steps for notice in step.notices)
-        if output:
-            output.close()
+        with ExitStack() as stack:
+            source = stack.enter_context(closing(reading(_part(job.source, job, done - again, notices))))
+            truths = job.truth and stack.enter_context(closing(reading(_part(job.truth, job, done - again, []))))
+            put = stack.enter_context(closing(Behind(write))).put if overlapped else write
+            waiting: deque[tuple[Frame, Frame | None]] = deque()
+            frames = _handing_over(source, truths, waiting)
+            for event in stack.enter_context(closing(deblur_frames(deblurrer, frames, iterations))):
+                if isinstance(event, TileDone):
+                    yield event
+                    continue
+                frame, truth = waiting.popleft()
+                if event.index >= again:
+                    report = _report(frame, truth, event)
+                    put((frame, report.restored))
+                    yield report
+                    notices.extend(notice for step in event.steps for notice in step.notices)
         writer.close(complete=True)
         notices.extend(writer.notices)
     if not writer.frames:
