@@ -12,7 +12,7 @@ from deblur_demo.ui.comparer import place_comparer
 from deblur_demo.ui.components import OnePhoto
 from deblur_demo.ui.image_layout import examples
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import place_runtime
+from deblur_demo.ui.knobs import place_runtime, place_truth
 
 _SCREEN = "compare"
 
@@ -56,11 +56,7 @@ def place(hours: float) -> CompareScreen:
             buttons = place_buttons(_SCREEN, compare_text.RUN)
             ticks = _ticks()
             with gr.Accordion(text.MORE, open=False, elem_id="compare-more"):
-                truth = OnePhoto(
-                    label=text.TRUTH, sources=["upload"], type="filepath", image_mode=None, format="png", buttons=[],
-                    height=170, elem_id="compare-truth",
-                )  # fmt: skip
-                gr.Markdown(text.TRUTH_HELP, elem_classes="hint")
+                truth = place_truth("compare-truth")
                 runtime = place_runtime()
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)

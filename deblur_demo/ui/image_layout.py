@@ -12,7 +12,7 @@ from deblur_demo.media.image import ACCEPTED_SUFFIXES
 from deblur_demo.ui import text, views
 from deblur_demo.ui.components import OnePhoto, Photos
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import Knobs, place_model, place_runtime
+from deblur_demo.ui.knobs import Knobs, place_model, place_runtime, place_truth
 
 _SCREEN = "image"
 
@@ -62,7 +62,7 @@ def place(hours: float) -> ImageScreen:
             buttons = place_buttons(_SCREEN)
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="image-more"):
-                truth = _truth()
+                truth = place_truth("truth")
                 knobs |= place_runtime()
                 metadata = gr.Checkbox(False, label=text.METADATA, info=text.METADATA_HELP)
         with gr.Column(scale=9, min_width=320):
@@ -102,15 +102,6 @@ def _sources() -> dict[str, gr.components.Component]:
         buttons=[], height=260, elem_id="webcam",
     )  # fmt: skip
     return {"photos": photos, "examples": strip, "webcam_toggle": webcam_toggle, "webcam": webcam}
-
-
-def _truth() -> OnePhoto:
-    truth = OnePhoto(
-        label=text.TRUTH, sources=["upload"], type="filepath", image_mode=None, format="png", buttons=[], height=170,
-        elem_id="truth",
-    )  # fmt: skip
-    gr.Markdown(text.TRUTH_HELP, elem_classes="hint")
-    return truth
 
 
 def _outputs() -> dict[str, gr.components.Component]:

@@ -12,6 +12,7 @@ from deblur_demo import settings
 from deblur_demo.errors import CheckpointError
 from deblur_demo.ui import shelf, text
 from deblur_demo.ui.bench import is_fetched
+from deblur_demo.ui.components import OnePhoto
 
 Updates = dict[gr.components.Component, object]
 
@@ -109,6 +110,16 @@ def place_model(screen: str) -> dict[str, gr.components.Component]:
         )  # fmt: skip
         auto = gr.Checkbox(wanted == "auto", label=text.AUTO, info=text.AUTO_HELP, elem_id=f"{screen}-auto")
     return {"model": model, "about": about, "iterations": iterations, "auto": auto}
+
+
+def place_truth(elem_id: str) -> OnePhoto:
+    """Where a visitor puts the sharp picture, if there is one."""
+    truth = OnePhoto(
+        label=text.TRUTH, sources=["upload"], type="filepath", image_mode=None, format="png", buttons=[], height=170,
+        elem_id=elem_id,
+    )  # fmt: skip
+    gr.Markdown(text.TRUTH_HELP, elem_classes="hint")
+    return truth
 
 
 def place_runtime() -> dict[str, gr.components.Component]:
