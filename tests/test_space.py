@@ -109,7 +109,7 @@ def test_a_dry_run_writes_what_the_page_needs_and_nothing_else(tmp_path, capsys)
     assert main(["space", "--push", "me/app", "--dry-run", str(folder)]) == 0
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert sorted(capsys.readouterr().out.split()) == sorted(str(folder / path) for path in written)
-    assert {"README.md", "app.py", "deblur_demo/ui/player.js", "checkpoints/mtrnn-lite.safetensors"} <= written
+    assert {"README.md", "app.py", "deblur_demo/ui/video/player.js", "checkpoints/mtrnn-lite.safetensors"} <= written
     tops = {path.split("/")[0] for path in written}
     assert tops <= {*space.FILES, *space.FOLDERS}
     assert not [path for path in written if "__pycache__" in path or path.endswith((".pyi", ".partial"))]

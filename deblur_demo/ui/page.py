@@ -8,28 +8,26 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from deblur_demo import settings
-from deblur_demo.ui import (
-    api,
-    compare_api,
-    compare_layout,
-    compare_text,
-    image_layout,
-    lab_api,
-    lab_layout,
-    lab_text,
-    models_layout,
-    models_text,
-    text,
-    video_layout,
-    views,
-    visitors,
-)
+from deblur_demo.ui import examples, text, views, visitors
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.compare_handlers import CompareHandlers
-from deblur_demo.ui.image_handlers import ImageHandlers
-from deblur_demo.ui.lab_handlers import LabHandlers
-from deblur_demo.ui.models_handlers import ModelsHandlers
-from deblur_demo.ui.video_handlers import VideoHandlers
+from deblur_demo.ui.compare import api as compare_api
+from deblur_demo.ui.compare import layout as compare_layout
+from deblur_demo.ui.compare import text as compare_text
+from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.image import api as image_api
+from deblur_demo.ui.image import layout as image_layout
+from deblur_demo.ui.image.handlers import ImageHandlers
+from deblur_demo.ui.lab import api as lab_api
+from deblur_demo.ui.lab import layout as lab_layout
+from deblur_demo.ui.lab import text as lab_text
+from deblur_demo.ui.lab.handlers import LabHandlers
+from deblur_demo.ui.models import api as models_api
+from deblur_demo.ui.models import layout as models_layout
+from deblur_demo.ui.models import text as models_text
+from deblur_demo.ui.models.handlers import ModelsHandlers
+from deblur_demo.ui.video import api as video_api
+from deblur_demo.ui.video import layout as video_layout
+from deblur_demo.ui.video.handlers import VideoHandlers
 
 _SWEEP_SECONDS = 300
 
@@ -48,24 +46,26 @@ def build() -> gr.Blocks:
         gr.HTML(views.header(), elem_id="header", elem_classes="bare")
         with gr.Tabs(elem_id="screens"):
             with gr.Tab(text.IMAGE_SCREEN, id="image"):
-                image = ImageHandlers(image_layout.place(hours), bench, cache, image_layout.examples())
+                image = ImageHandlers(image_layout.place(hours), bench, cache, examples.BLURRED)
                 image.bind(page)
             with gr.Tab(text.VIDEO_SCREEN, id="video"):
                 video = VideoHandlers(video_layout.place(hours), bench, cache)
                 video.bind(page)
             with gr.Tab(compare_text.SCREEN, id="compare"):
-                compare = CompareHandlers(compare_layout.place(hours), bench, cache, image_layout.examples())
+                compare = CompareHandlers(compare_layout.place(hours), bench, cache, examples.BLURRED)
                 compare.bind(page)
             with gr.Tab(lab_text.SCREEN, id="lab"):
-                lab = LabHandlers(lab_layout.place(hours), bench, cache, lab_layout.examples())
+                lab = LabHandlers(lab_layout.place(hours), bench, cache, examples.SHARP)
                 lab.bind(page)
             with gr.Tab(models_text.SCREEN, id="models") as tab:
                 knobs = [handlers.screen.knobs for handlers in (image, video, lab)]
                 ModelsHandlers(models_layout.place(hours), bench, knobs, compare).bind(tab)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
-        api.add(bench, cache)
+        image_api.add(bench, cache)
+        video_api.add(bench, cache)
         compare_api.add(bench, cache)
         lab_api.add(cache)
+        models_api.add()
     # The queue is the only way to the device: direct calls that would step past it are closed.
     page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)
     visitors.limit_jobs(page)

@@ -16,7 +16,8 @@ from gradio.utils import get_upload_folder
 
 from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
-from deblur_demo.ui import models_text, text
+from deblur_demo.ui import text
+from deblur_demo.ui.models import text as models_text
 from deblur_demo.ui.runs import Run, expire, on_disk, safe_stem
 
 if TYPE_CHECKING:

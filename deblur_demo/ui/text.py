@@ -1,4 +1,4 @@
-"""Every word on screen, in one place: English, ready for translation.
+"""The words that screens share; each screen's own are in its ``text``. English, ready for translation.
 
 Functions put numbers into sentences; nothing here knows Gradio or HTML.
 """
@@ -14,13 +14,11 @@ VIDEO_SCREEN = "Video"
 PRIVACY = "What you upload stays on this server, is deleted after {hours}, and never used for anything else."
 
 # Input
-PHOTOS = "Blurred photos"
-WEBCAM = "Use the webcam"
-NO_WEBCAM = "No webcam"
 EXAMPLES = "Paste works, too. Or try one:"
 EXAMPLE_CLOCK = "Clock"
 EXAMPLE_COFFEE = "Coffee"
 EXAMPLE_CAT = "Cat"
+EXAMPLE_ASTRONAUT = "Astronaut"
 
 # Settings
 MODEL = "Model"
@@ -40,8 +38,6 @@ TILE = "Tile"
 TILE_HELP = "Side of a tile in pixels; auto fits the memory, 0 takes the whole photo at once."
 TRUTH = "Sharp reference, if you have one"
 TRUTH_HELP = "With a sharp photo of the same size, every step is also scored: PSNR, SSIM, MSE."
-METADATA = "Keep metadata"
-METADATA_HELP = "Camera data and place of the photo go into the download. Off: they are removed."
 
 # Actions
 RUN = "Deblur"
@@ -49,82 +45,11 @@ CANCEL = "Cancel"
 
 # Before the first run
 EMPTY_TITLE = "Before and after will appear here"
-IMAGE_WELCOME = (
-    ("Add a photo", "one that came out shaken or smeared"),
-    ("Press Deblur", "every iteration shows up as soon as it is ready"),
-    ("Compare", "drag the handle, scrub through the steps, keep the one you like"),
-)
 
-VIDEO_WELCOME = (
-    ("Add a clip", "one that was shaken or smeared while it was filmed"),
-    ("Press Deblur", "every frame shows up as soon as it is ready"),
-    ("Compare", "both play as one: drag the handle, step through the frames, keep the result"),
-)
-
-# The clip
-CLIP = "Blurred clip"
-START = "From (seconds)"
-END = "To (empty: end)"
-CODEC = "Codec"
-CODEC_HELP = "H.264 plays everywhere; VP9 and AV1 make smaller files and take longer."
-CODECS = {"auto": "H.264, by the graphics card where it can", "h264": "H.264", "vp9": "VP9", "av1": "AV1"}
-CRF = "Quality"
-CRF_HELP = "0 is best and largest; 18 is hard to tell from the original."
-
-# Results of a photo
-RESTORED = "Restored photo"
-RESULTS_OF = "Photo"
-SCRUBBER = "Step"
-SCRUBBER_HELP = "0 is your photo. Arrow keys work, too."
-STRIP = "Steps"
-INPUT_STEP = "Input"
-TABLE = "Every step in numbers"
+# Results
 DOWNLOAD_STEPS = "Download all steps (ZIP)"
-COLUMNS = {
-    "step": ("Step", "0 is the photo as it came in"),
-    "seconds": ("Seconds", "Time for this iteration"),
-    "change": ("Change", "Mean absolute difference to the step before, in 8-bit levels"),
-    "sharpness": ("Sharpness", "Steepness of edges in levels a pixel; it rises with detail and with noise"),
-    "psnr": ("PSNR dB", "Closeness to the sharp reference, higher is better"),
-    "ssim": ("SSIM", "Structural similarity to the sharp reference, 1 is identical"),
-    "mse": ("MSE", "Mean squared error against the sharp reference, lower is better"),
-}
 BEST = "best"
 NO_VALUE = "–"
-
-# Results of a clip
-NEWEST = "Before | After: frame {number}"
-PLAYER = {
-    "player": "Clip, before and after",
-    "before": "Before",
-    "after": "After",
-    "wipe": "Move the line between before and after",
-    "seek": "Position",
-    "play": "Play",
-    "pause": "Pause",
-    "back": "One frame back",
-    "forward": "One frame on",
-    "first": "Begin here",
-    "last": "End here",
-    "frame": "Frame {number} of {count}",
-    "speed": "Speed",
-    "loop": "Loop",
-    "sound": "Sound",
-    "full": "Full screen",
-    "unplayable": "This browser cannot play the clip. It can be deblurred all the same.",
-    "unplayable_source": "This browser cannot play your file, so only the result is shown.",
-}
-DOWNLOAD_CLIP = "Download the clip (MP4)"
-DOWNLOAD_PART = "Download the finished part (MP4)"
-CURVE = "Sharpness, frame by frame"
-CURVE_HELP = "Steepness of edges in levels a pixel; it rises with detail and with noise"
-CLIP_TABLE = "The clip in numbers"
-CLIP_ROWS = {
-    "sharpness": ("Sharpness", "Mean over all frames: steepness of edges in levels a pixel"),
-    "flicker": ("Flicker", "Change from frame to frame where nothing moved, in 8-bit levels; lower is calmer"),
-}
-CHANGE = "Change"
-CHANGE_HELP = "Mean absolute difference between before and after, in 8-bit levels"
 
 # Status
 PROGRESS = "Progress"
@@ -143,21 +68,6 @@ TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in sma
 NO_WEIGHTS = ("No trained weights of {model} are here", "a model that has them", "Choose another model")
 WEIGHTS_GONE = ("Those weights are not on the server any more", "weights that are loaded", "Load them again")
 NOT_UPLOADED = ("A web address came where a file belongs", "an uploaded file", "Download it first and upload the file")
-
-
-def download_step(index: int) -> str:
-    """Label of the download of one step."""
-    return f"Download step {index} (PNG)" if index else "Download the input (PNG)"
-
-
-def compare(index: int) -> str:
-    """Label of the before/after slider: what is left and what is right."""
-    return f"Input | Step {index}" if index else "Input"
-
-
-def step_caption(index: int) -> str:
-    """Caption below a thumbnail."""
-    return str(index) if index else INPUT_STEP
 
 
 def running(
@@ -179,70 +89,6 @@ def running(
     if seconds is not None:
         parts.append(f"{'about' if last else 'at most'} {duration(seconds)} left")
     return ", ".join(parts)
-
-
-def filming(
-    done: int, count: int | None, pace: float | None = None, seconds: float | None = None, iteration: str = ""
-) -> str:
-    """What is being done to a clip right now, e.g. "Frame 3 of 20, about 12 s left, 1.4 frames/s".
-
-    Args:
-        done: finished frames.
-        count: frames that there will be; None while unknown.
-        pace: finished frames a second; None before the first.
-        seconds: estimated time left; None while unknown.
-        iteration: where in the frame the work is; "" for nowhere in particular.
-    """
-    number = done + 1 if count is None else min(done + 1, count)
-    parts = [f"Frame {number} of {count}" if count else f"Frame {number}"]
-    if seconds is not None:
-        parts.append(f"about {duration(seconds)} left")
-    if pace:
-        parts.append(f"{pace:.2g} frames/s")
-    if iteration:
-        parts.append(iteration[0].lower() + iteration[1:])
-    return ", ".join(parts)
-
-
-def filmed(frames: int, seconds: float) -> str:
-    """The last status of a clip."""
-    return f"Done: {frames} frame{'' if frames == 1 else 's'} in {duration(seconds)}."
-
-
-def kept(frames: int, count: int | None) -> str:
-    """The last status of a clip that was cancelled."""
-    of = f" of {count}" if count and count >= frames else ""
-    return f"Cancelled. The first {frames}{of} frames are finished: they play and can be downloaded."
-
-
-def about_clip(
-    width: int,
-    height: int,
-    seconds: float | None,
-    frames: int | None,
-    rate: float,
-    sound: bool,
-    notices: tuple[str, ...] = (),
-) -> str:
-    """The line below the clip."""
-    parts = [f"{width} × {height} pixels"]
-    if seconds is not None:
-        parts.append(f"{seconds:.3g} s" if seconds < 100 else duration(seconds))
-    if frames is not None:
-        parts.append(f"{frames} frames at {rate:.3g} a second")
-    parts.append("with sound" if sound else "silent")
-    return " ".join((", ".join(parts) + ".", *notices))
-
-
-def clip_figures(frames: int, length: float, work: float) -> str:
-    """The line below the table of a clip."""
-    pace = f" ({frames / work:.2g} frames/s)" if work > 0 else ""
-    return f"{frames} frame{'' if frames == 1 else 's'}, {length:.2f} s long, computed in {duration(work)}{pace}."
-
-
-def curve(before: float, after: float, frames: int) -> str:
-    """What the curve of sharpness shows, for those who do not see it."""
-    return f"Sharpness of {frames} frames: on average {before:.2f} before and {after:.2f} after."
 
 
 def of_several(number: int, count: int, name: str) -> str:

@@ -8,7 +8,10 @@ import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
 _HERE = Path(__file__).parent
-STYLES = [_HERE / name for name in ("style.css", "player.css", "comparer.css", "lab.css", "models.css")]
+STYLES = [
+    _HERE / name
+    for name in ("style.css", "viewer/comparer.css", "video/player.css", "lab/lab.css", "models/models.css")
+]
 SCRIPT = (_HERE / "paste.js").read_text(encoding="utf-8")
 
 

@@ -15,10 +15,12 @@ from deblur_demo import catalogue, metrics
 from deblur_demo.errors import InputError, LimitError, SettingError
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
-from deblur_demo.ui import compare_layout, compare_text, image_layout, text
+from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.compare_handlers import CompareHandlers
-from deblur_demo.ui.compare_order import CompareOrder, results_of
+from deblur_demo.ui.compare import layout as compare_layout
+from deblur_demo.ui.compare import text as compare_text
+from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.compare.order import CompareOrder, results_of
 
 EVERY = ["mtrnn-lite", "wiener", "richardson-lucy"]
 
@@ -27,7 +29,7 @@ EVERY = ["mtrnn-lite", "wiener", "richardson-lucy"]
 def page(weights, tmp_path) -> CompareHandlers:
     with gr.Blocks():
         screen = compare_layout.place(1.0)
-    return CompareHandlers(screen, Bench(), tmp_path / "cache", image_layout.examples())
+    return CompareHandlers(screen, Bench(), tmp_path / "cache", examples.BLURRED)
 
 
 @pytest.fixture

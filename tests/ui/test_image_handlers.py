@@ -10,16 +10,17 @@ import pytest
 
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.pipeline import Job
-from deblur_demo.ui import image_layout, text
+from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.image_handlers import ImageHandlers
+from deblur_demo.ui.image import layout as image_layout
+from deblur_demo.ui.image.handlers import ImageHandlers
 
 
 @pytest.fixture
 def page(weights, tmp_path) -> ImageHandlers:
     with gr.Blocks():
         screen = image_layout.place(1.0)
-    return ImageHandlers(screen, Bench(), tmp_path / "cache", image_layout.examples())
+    return ImageHandlers(screen, Bench(), tmp_path / "cache", examples.BLURRED)
 
 
 @pytest.fixture

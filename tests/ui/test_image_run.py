@@ -11,7 +11,7 @@ import numpy as np
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.pipeline import StepReport
-from deblur_demo.ui.image_run import ImageRun, figures
+from deblur_demo.ui.image.run import ImageRun, figures
 
 
 def deep_photo(height: int = 30, width: int = 40) -> Photo:

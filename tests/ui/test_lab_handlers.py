@@ -15,10 +15,12 @@ from skimage import data
 from deblur_demo import metrics
 from deblur_demo.lab import LEVELS, Shake, path_by_lot, shake_photo
 from deblur_demo.media.image import Photo, read_image, write_image
-from deblur_demo.ui import lab_layout, lab_text, text
+from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.lab_handlers import LabHandlers
-from deblur_demo.ui.pad import sheet
+from deblur_demo.ui.lab import layout as lab_layout
+from deblur_demo.ui.lab import text as lab_text
+from deblur_demo.ui.lab.handlers import LabHandlers
+from deblur_demo.ui.lab.pad import sheet
 
 PATH = [[0, 0], [6, 3], [12, -2]]
 
@@ -27,7 +29,7 @@ PATH = [[0, 0], [6, 3], [12, -2]]
 def page(weights, tmp_path) -> LabHandlers:
     with gr.Blocks():
         screen = lab_layout.place(1.0)
-    return LabHandlers(screen, Bench(), tmp_path / "cache", lab_layout.examples())
+    return LabHandlers(screen, Bench(), tmp_path / "cache", examples.SHARP)
 
 
 @pytest.fixture

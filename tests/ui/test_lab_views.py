@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deblur_demo.ui import lab_views
-from deblur_demo.ui.image_run import StepFile
+from deblur_demo.ui.image.run import StepFile
+from deblur_demo.ui.lab import views as lab_views
 
 STEP = StepFile(0, Path("f"), Path("f"), Path("f"), 1.0, 1.5, 0.4, 24.0, 0.8, 99.0)
 

@@ -17,11 +17,15 @@ from deblur_demo.errors import CheckpointError, DeblurError
 from deblur_demo.media.image import read_image, write_image
 from deblur_demo.models import checkpoint
 from deblur_demo.pipeline import Job
-from deblur_demo.ui import compare_layout, image_layout, models_layout, models_text, shelf
+from deblur_demo.ui import examples, shelf
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.compare_handlers import CompareHandlers
-from deblur_demo.ui.image_handlers import ImageHandlers
-from deblur_demo.ui.models_handlers import ModelsHandlers
+from deblur_demo.ui.compare import layout as compare_layout
+from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.image import layout as image_layout
+from deblur_demo.ui.image.handlers import ImageHandlers
+from deblur_demo.ui.models import layout as models_layout
+from deblur_demo.ui.models import text as models_text
+from deblur_demo.ui.models.handlers import ModelsHandlers
 from deblur_demo.ui.order import checked
 
 
@@ -32,8 +36,8 @@ def screens(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(cache))
         with gr.Blocks():
-            image = ImageHandlers(image_layout.place(1.0), Bench(), cache, image_layout.examples())
-            comparing = CompareHandlers(compare_layout.place(1.0), Bench(), cache, image_layout.examples())
+            image = ImageHandlers(image_layout.place(1.0), Bench(), cache, examples.BLURRED)
+            comparing = CompareHandlers(compare_layout.place(1.0), Bench(), cache, examples.BLURRED)
             models = ModelsHandlers(models_layout.place(1.0), Bench(), [image.screen.knobs], comparing)
         yield image, comparing, models, cache
 

@@ -7,6 +7,7 @@ import pytest
 from deblur_demo.runtime.deblurrer import TileDone
 from deblur_demo.ui import text
 from deblur_demo.ui.pace import ClipPace, Pace
+from deblur_demo.ui.video import text as video_text
 
 
 def test_the_rest_goes_as_the_part_that_is_done():
@@ -58,7 +59,7 @@ def test_without_a_number_of_frames_there_is_no_end_in_sight():
 
 
 def test_the_status_line_of_a_clip():
-    assert text.filming(2, 20, 1.44, 12.0) == "Frame 3 of 20, about 12 s left, 1.4 frames/s"
-    line = text.filming(0, None, None, None, text.running(2, 6, 3, 4))
+    assert video_text.filming(2, 20, 1.44, 12.0) == "Frame 3 of 20, about 12 s left, 1.4 frames/s"
+    line = video_text.filming(0, None, None, None, text.running(2, 6, 3, 4))
     assert line == "Frame 1, iteration 2 of 6, tile 3 of 4"
-    assert text.filming(20, 20, 1.0, 0.0).startswith("Frame 20 of 20")
+    assert video_text.filming(20, 20, 1.0, 0.0).startswith("Frame 20 of 20")

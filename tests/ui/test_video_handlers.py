@@ -12,9 +12,12 @@ import pytest
 
 from deblur_demo.media.clip import probe, read_frames
 from deblur_demo.media.image import read_image
-from deblur_demo.ui import text, video_handlers, video_layout
+from deblur_demo.ui import text
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.video_handlers import VideoHandlers
+from deblur_demo.ui.video import handlers as video_handlers
+from deblur_demo.ui.video import layout as video_layout
+from deblur_demo.ui.video import text as video_text
+from deblur_demo.ui.video.handlers import VideoHandlers
 
 TIMES = [Fraction(ms, 1000) for ms in (0, 33, 66, 200, 233, 500)]  # of ``shaky_clip``
 
@@ -60,12 +63,12 @@ def test_a_run_shows_frames_and_ends_with_both_in_the_player(page, clip):
 
     last = updates[-1]
     run, shown = last[s.job.state], value(last[s.player])
-    assert text.filmed(6, 0)[:14] in last[s.job.status] and last[s.job.run]["interactive"]
+    assert video_text.filmed(6, 0)[:14] in last[s.job.status] and last[s.job.run]["interactive"]
     assert shown["times"] == [float(time) for time in TIMES] and shown["offset"] == 0
     assert shown["sound"] and shown["aspect"] == pytest.approx(4 / 3, abs=1e-3)
     assert Path(shown["source"]["path"]).read_bytes() == Path(clip).read_bytes()
     assert value(last[s.download]) == shown["result"]["path"] == str(run.target)
-    assert run.target.name == "My_clip_deblurred.mp4" and last[s.download]["label"] == text.DOWNLOAD_CLIP
+    assert run.target.name == "My_clip_deblurred.mp4" and last[s.download]["label"] == video_text.DOWNLOAD_CLIP
     assert [frame.time for frame in read_frames(run.target)] == TIMES
     assert "6 frames" in last[s.figures] and "Flicker" in last[s.figures] and last[s.curve].count("<polyline") == 2
     assert sorted(files(page)) == sorted([run.source, run.target]), "no picture of a frame is left"
@@ -89,8 +92,8 @@ def test_cancel_keeps_the_finished_part(page, clip):
     last = updates[-1]
     count = len(run.frames)
     assert 2 <= count < 6 and run.ended and run.kept and last[s.job.state] is run
-    assert text.kept(count, 6) in unescape(last[s.job.status])
-    assert last[s.download]["label"] == text.DOWNLOAD_PART and value(last[s.download]) == str(run.target)
+    assert video_text.kept(count, 6) in unescape(last[s.job.status])
+    assert last[s.download]["label"] == video_text.DOWNLOAD_PART and value(last[s.download]) == str(run.target)
     assert [frame.time for frame in read_frames(run.target)] == TIMES[:count]
     assert len(value(last[s.player])["times"]) == count and "Flicker" not in last[s.figures]
 

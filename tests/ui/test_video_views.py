@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from deblur_demo.ui import video_views
-from deblur_demo.ui.video_run import FrameFigures
+from deblur_demo.ui.video import views as video_views
+from deblur_demo.ui.video.run import FrameFigures
 
 
 def run(count: int, flicker: tuple[float, float] | None = (2.0, 1.5), notices: tuple[str, ...] = ()):

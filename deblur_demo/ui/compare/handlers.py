@@ -1,0 +1,181 @@
+"""What the compare screen does: one photo goes through several networks, the viewer gets what each makes of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+
+from deblur_demo import settings
+from deblur_demo.errors import CheckpointError, DeblurError
+from deblur_demo.ui import knobs, text, views
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.compare import text as compare_text
+from deblur_demo.ui.compare import views as compare_views
+from deblur_demo.ui.compare.contest import Progress, Trouble, compete
+from deblur_demo.ui.compare.layout import CompareScreen
+from deblur_demo.ui.compare.order import CompareOrder, results_of
+from deblur_demo.ui.compare.run import CompareRun
+from deblur_demo.ui.examples import Example
+from deblur_demo.ui.runs import Cancelled
+
+if TYPE_CHECKING:
+    from deblur_demo.ui.shelf import OwnWeights
+
+_CLASSICS = ("wiener", "richardson-lucy")
+_log = logging.getLogger(__name__)
+
+Updates = dict[gr.components.Component, object]
+
+
+class CompareHandlers:
+    """The handlers of one compare screen.
+
+    Args:
+        screen: its components.
+        bench: where the networks are.
+        cache: folder for the files of a run.
+        examples: the photos behind ``screen.examples``.
+    """
+
+    def __init__(self, screen: CompareScreen, bench: Bench, cache: Path, examples: Sequence[Example]):
+        self.screen, self.bench, self.cache, self.examples = screen, bench, cache, examples
+
+    def bind(self, page: gr.Blocks) -> None:
+        """Connect every event of the screen, and of the page that it is on."""
+        s = self.screen
+        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+
+        s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
+        ticks = [s.models, s.iterations]
+        page.load(self.offer_models, s.iterations, [s.models, s.planned], **at_once)
+        gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, **at_once)
+        s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **at_once)
+        gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **at_once)
+
+    # The input
+
+    def offer_models(self, iterations: Sequence[int]) -> Updates:
+        """Fill in the networks that run: ticked are the one for this machine, and the classic filters."""
+        offered = knobs.choices(ready=True)
+        ticked = [offered[0][1], *_CLASSICS]
+        return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, iterations)}
+
+    def offer_own(self, own: Sequence[OwnWeights], ticked: Sequence[str]) -> Updates:
+        """Offer what the visitor has brought, too; ticks stay where they are."""
+        offered = knobs.choices(own, ready=True)
+        values = [value for _, value in offered]
+        return {self.screen.models: gr.update(choices=offered, value=[value for value in ticked if value in values])}
+
+    def plan(self, models: Sequence[str], iterations: Sequence[int]) -> Updates:
+        """Say how many results the ticks make."""
+        try:
+            count = results_of(models, iterations)
+        except CheckpointError as error:  # weights of the visitor's own that are gone
+            return {self.screen.planned: escape(str(error))}
+        return {self.screen.planned: compare_text.planned(count, settings.MAX_CONTENDERS.current())}
+
+    def pick_example(self, event: gr.SelectData) -> Updates:
+        """Take an example, with its sharp reference where there is one."""
+        example = self.examples[event.index]
+        photo, truth = (path and save_file_to_cache(path, str(self.cache)) for path in (example.photo, example.truth))
+        return {self.screen.photo: photo, self.screen.truth: truth}
+
+    def change_photo(self, truth: str | None) -> Updates:
+        """An example's reference goes with the example; a visitor's own stays."""
+        names = [example.truth.name for example in self.examples if example.truth]
+        return {self.screen.truth: None if truth and Path(truth).name in names else gr.skip()}
+
+    # A run
+
+    def run(
+        self, photo, truth, models, iterations, precision, tile, ensemble, previous: CompareRun | None
+    ) -> Iterator[Updates]:
+        """Run one network after the other, telling the page about each tile and each result.
+
+        Trouble with one does not stop the others. However it ends, cancelled included, results
+        that are finished are kept.
+        """
+        job, run, trouble = self.screen.job, None, None
+        start = time.monotonic()
+        try:
+            try:
+                order = CompareOrder.of(
+                    photo, truth, models, iterations, precision=precision, tile=tile, ensemble=ensemble
+                )
+                yield job.working(views.status(text.loading(order.entrants[0].name, order.entrants[0].fetched), "busy"))
+                run = CompareRun(self.cache, order.photo, order.results)
+                yield {job.state: run}
+                if previous is not None:
+                    previous.discard()
+                yield from self._compare(run, order)
+            except Cancelled:
+                pass
+            except DeblurError as error:
+                gr.Warning(escape(str(error)))
+                trouble = str(error)
+            except Exception:
+                _log.exception("a comparison failed")
+                trouble = text.UNEXPECTED
+            if run is not None:
+                run.elapsed = time.monotonic() - start
+            yield self._finished(run, trouble)
+        finally:
+            if run is not None:
+                run.end()
+
+    def _compare(self, run: CompareRun, order: CompareOrder) -> Iterator[Updates]:
+        for news in compete(run, order, self.bench):
+            if isinstance(news, Progress):
+                yield {self.screen.job.status: views.status(news.line, "busy", news.fraction)}
+            elif isinstance(news, Trouble):
+                gr.Warning(escape(news.line))
+            else:
+                yield self._arrived(run)
+
+    # What the stage shows
+
+    def _arrived(self, run: CompareRun) -> Updates:
+        """The results so far; room is reserved for those to come."""
+        s = self.screen
+        return {
+            s.welcome: gr.update(visible=False),
+            s.results: gr.update(visible=True),
+            s.viewer: compare_views.viewer(run),
+            s.table: compare_views.table(run),
+            s.archive: gr.update(value=None, interactive=False),
+        }
+
+    def _finished(self, run: CompareRun | None, trouble: str | None) -> Updates:
+        """What there is to keep, and why it is not more if it is not."""
+        s = self.screen
+        if run is None or not run.results:
+            line, kind = (trouble, "error") if trouble else (text.CANCELLED, "idle")
+            updates = s.job.resting(views.status(line, kind))
+            return updates if run is None else {**updates, s.job.state: None, **self.clear()}
+        done, count = len(run.results), len(run.expected)
+        cancelled = not run.complete and not trouble
+        run.pack()
+        if trouble:
+            status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
+        elif cancelled:
+            status = views.status(compare_text.kept(done, count), "idle", done / count)
+        else:
+            status = views.status(compare_text.finished(done, run.elapsed), "done", 1.0)
+        return {
+            **s.job.resting(status),
+            **self._arrived(run),
+            s.job.state: run,
+            s.archive: gr.update(value=str(run.archive), interactive=True),
+        }
+
+    def clear(self) -> Updates:
+        """The stage as it was when the page opened."""
+        s = self.screen
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}

@@ -1,0 +1,160 @@
+"""The files of one comparison: every result as PNG, what the browser shows of it, and the ZIP."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deblur_demo import settings
+from deblur_demo.media.image import Photo, write_image
+from deblur_demo.media.shrink import shrink
+from deblur_demo.ui.compare import text as compare_text
+from deblur_demo.ui.runs import Run, on_disk, safe_stem
+
+if TYPE_CHECKING:
+    from deblur_demo.pipeline import StepReport
+
+_SHOWN_MEGAPIXELS = 64  # of all pictures together: a browser that shows them takes four bytes a pixel
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a result cost and what it is worth.
+
+    Attributes:
+        name: as on screen.
+        model: identifier of the variant; None for the input.
+        steps: iterations or stages.
+        seconds: computing time of all of them.
+        parameters: trained ones.
+        gmacs: of all steps at 256 x 256 pixels.
+        change: mean absolute difference to the input, in 8-bit levels.
+        psnr, ssim, mse: against the truth; None where none was given.
+    """
+
+    name: str
+    model: str | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    parameters: int | None = None
+    gmacs: float | None = None
+    change: float | None = None
+    psnr: float | None = None
+    ssim: float | None = None
+    mse: float | None = None
+
+    def as_json(self) -> dict:
+        """The same without infinities, which JSON does not have: the PSNR of equal pictures becomes null."""
+        return {
+            key: None if isinstance(value, float) and math.isinf(value) else value
+            for key, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a comparison on disk.
+
+    Attributes:
+        figures: what is known of it.
+        full: PNG in the input's size and depth.
+        shown: the same, or a smaller one where all together would be too much for a browser.
+    """
+
+    figures: Figures
+    full: Path
+    shown: Path
+
+
+class CompareRun(Run):
+    """A comparison.
+
+    Args:
+        root: the cache folder.
+        photo: the upload.
+        expected: names of the results that will come.
+
+    Attributes:
+        pictures: the input, then the results as far as they are there.
+        truth: the sharp reference, or None.
+        archive: the ZIP, None before ``pack``.
+        notices: what was assumed while reading, and what happened on the way.
+        scale: at which part of their sides pictures are shown.
+        elapsed: seconds of the whole comparison.
+        complete: whether nothing more was to come; False after a cancellation.
+    """
+
+    def __init__(self, root: Path, photo: Path, expected: list[str]):
+        super().__init__(root)
+        self.photo, self.expected = photo, expected
+        self.pictures: list[Picture] = []
+        self.truth: Picture | None = None
+        self.archive: Path | None = None
+        self.notices: tuple[str, ...] = ()
+        self.scale, self.elapsed, self.complete = 1.0, 0.0, False
+        self._stem = safe_stem(photo.name)
+
+    @property
+    def results(self) -> list[Picture]:
+        """Without the input."""
+        return self.pictures[1:]
+
+    @property
+    def best(self) -> Picture | None:
+        """The result closest to the truth; None without one."""
+        scored = [picture for picture in self.results if picture.figures.psnr is not None]
+        return max(scored, key=lambda picture: picture.figures.psnr, default=None)
+
+    def begin(self, report: StepReport, truth: Photo | None) -> Picture:
+        """Write what is given, the input (as step 0) and the truth; gives the input."""
+        height, width = report.photo.pixels.shape[:2]
+        count = len(self.expected) + 1 + (truth is not None)
+        budget = min(settings.PREVIEW_MEGAPIXELS.current(), _SHOWN_MEGAPIXELS / count) * 1e6
+        self.scale = min(1.0, math.sqrt(budget / (height * width)))
+        scores = {name: getattr(report, name) for name in ("psnr", "ssim", "mse")}
+        self.pictures.append(self._write(Figures(compare_text.INPUT, **scores), report.photo, "input"))
+        if truth is not None:
+            self.truth = self._write(Figures(compare_text.TRUTH), truth, "truth")
+        return self.pictures[0]
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Say which results are still to come, when it is others than before."""
+        self.expected = [*(picture.figures.name for picture in self.results), *names]
+
+    def add(self, figures: Figures, photo: Photo) -> Picture:
+        """Write a result."""
+        self.notices = tuple(dict.fromkeys((*self.notices, *photo.notices)))
+        name = f"{len(self.pictures):02d}_{safe_stem(figures.model, 'model')}"
+        self.pictures.append(self._write(figures, photo, f"{name}_{figures.steps}"))
+        return self.pictures[-1]
+
+    def pack(self) -> None:
+        """Put input and results into a ZIP, with a report; what is there is kept from now on."""
+        archive = self.folder / f"{self._stem}_compared.zip"
+        report = {
+            "photo": self.photo.name,
+            "notices": self.notices,
+            "pictures": [{"file": picture.full.name, **picture.figures.as_json()} for picture in self.pictures],
+        }
+        with on_disk(archive), zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # PNG is compressed already
+            for picture in self.pictures:
+                file.write(picture.full, f"{self._stem}/{picture.full.name}")
+            file.writestr(f"{self._stem}/report.json", json.dumps(report, indent=2))
+        self.archive, self.done = archive, True
+
+    def _write(self, figures: Figures, photo: Photo, name: str) -> Picture:
+        self.touch()
+        full = self.folder / f"{self._stem}_{name}.png"
+        lost = write_image(photo, full)
+        self.notices = tuple(dict.fromkeys((*self.notices, *lost)))
+        if self.scale == 1.0:
+            return Picture(figures, full, full)
+        shown = full.with_name(f"{full.stem}_shown.png")
+        height, width = photo.pixels.shape[:2]
+        write_image(shrink(photo, self.scale**2 * height * width / 1e6), shown)
+        return Picture(figures, full, shown)

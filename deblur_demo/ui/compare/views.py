@@ -1,0 +1,91 @@
+"""What is drawn of a comparison: the table, and what the viewer is told to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+from gradio.data_classes import FileData
+
+from deblur_demo.ui import text
+from deblur_demo.ui.compare import text as compare_text
+from deblur_demo.ui.compare.run import CompareRun, Figures, Picture
+
+_FORMATS = {
+    "seconds": "{:.2f}",
+    "parameters": "{:,}",
+    "gmacs": "{:.3g}",
+    "steps": "{}",
+    "change": "{:.2f}",
+    "psnr": "{:.2f}",
+    "ssim": "{:.4f}",
+}
+_BEST: dict[str, tuple[Callable, str]] = {
+    "seconds": (min, compare_text.FASTEST),
+    "psnr": (max, text.BEST),
+    "ssim": (max, text.BEST),
+}
+
+
+def table(run: CompareRun) -> str:
+    """The figures of the input and of every result; rows of those still to come are empty, so that nothing jumps."""
+    scored = run.truth is not None
+    columns = [name for name in compare_text.COLUMNS if scored or name not in ("psnr", "ssim")]
+    head = "".join(
+        f'<th scope="col" title="{escape(why)}">{title}</th>' for title, why in map(compare_text.COLUMNS.get, columns)
+    )
+    results = [picture.figures for picture in run.results]
+    rows = "".join(_row(picture.figures, columns, results) for picture in run.pictures)
+    waiting = run.expected[len(run.results) :]
+    rows += "".join(_row(Figures(name), columns, results, pending=True) for name in waiting)
+    notes = "".join(f"<li>{escape(line)}</li>" for line in (*_shrunk(run), *run.notices))
+    return (
+        f'<div class="figures"><table><caption>{compare_text.TABLE}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        + (f'<ul class="notices">{notes}</ul>' if notes else "")
+    )
+
+
+def viewer(run: CompareRun) -> dict:
+    """What ``comparer.js`` shows: pictures in order, the input first, the truth last."""
+    from PIL import Image
+
+    with Image.open(run.pictures[0].shown) as first:
+        width, height = first.size
+    shown = [_shown(picture) for picture in run.pictures]
+    waiting = [{"name": name, "note": "", "file": None} for name in run.expected[len(run.results) :]]
+    truth = [_shown(run.truth)] if run.truth else []
+    best = run.pictures.index(run.best) if run.best else None
+    return {"width": width, "height": height, "best": best, "pictures": [*shown, *waiting, *truth]}
+
+
+def _shown(picture: Picture) -> dict:
+    """A picture as the UI library hands it to the browser: with an address, added on its way."""
+    figures = picture.figures
+    note = compare_text.note(figures.psnr, figures.seconds)
+    return {"name": figures.name, "note": note, "file": FileData(path=str(picture.shown)).model_dump()}
+
+
+def _shrunk(run: CompareRun) -> list[str]:
+    return [compare_text.SHRUNK.format(percent=round(100 * run.scale))] if run.scale < 1 else []
+
+
+def _row(figures: Figures, columns: list[str], results: list[Figures], pending: bool = False) -> str:
+    cells = f'<th scope="row">{escape(figures.name)}</th>'
+    for name in columns[1:]:
+        value = getattr(figures, name)
+        if name in ("parameters", "gmacs") and not value:  # classic filters have learned nothing
+            value = None
+        shown = "" if pending else text.NO_VALUE if value is None else _FORMATS[name].format(value)
+        cells += f"<td>{shown}{_mark(name, figures, results)}</td>"
+    return f"<tr>{cells}</tr>"
+
+
+def _mark(name: str, figures: Figures, results: list[Figures]) -> str:
+    """Says so where a result is the best of several."""
+    if name not in _BEST or figures not in results or len(results) < 2:
+        return ""
+    choose, word = _BEST[name]
+    values = [getattr(result, name) for result in results]
+    best = None not in values and getattr(figures, name) == choose(values)
+    return f' <em class="best">{word}</em>' if best else ""

@@ -1,0 +1,61 @@
+"""One photo through a network, as a screen follows it: a status line for every tile, a result for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from deblur_demo.errors import DeblurError
+from deblur_demo.ui import text, views
+from deblur_demo.ui.image.run import ImageRun, Result
+from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.pace import Pace
+
+if TYPE_CHECKING:
+    from deblur_demo.runtime.deblurrer import Deblurrer
+
+
+def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int = 1) -> Iterator[str | Result]:
+    """Deblur one photo of an order into a run.
+
+    Args:
+        run: gets the photo's steps and their ZIP; nothing of a photo that fails.
+        order: what was asked for.
+        deblurrer: the network, placed on its device.
+        number: which of the order's photos, from 1.
+
+    Yields:
+        The status line as HTML, per tile; all about the photo so far, per step.
+
+    Raises:
+        DeblurError: the photo cannot be read or restored.
+        Cancelled: the run was asked to stop.
+    """
+    from deblur_demo.pipeline import StepReport, deblur_image
+
+    path, count = order.photos[number - 1], len(order.photos)
+    photo, truth = order.read(path)
+    most, last = order.iterations(deblurrer)
+    pace = Pace(most)
+    name = text.of_several(number, count, path.name)
+    run.begin(path.name)
+    yield views.status(text.running(1, last, name=name), "busy", (number - 1) / count)
+    try:
+        for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
+            if isinstance(event, StepReport):
+                known = run.results[-1].notices
+                run.add(event)
+                for notice in run.results[-1].notices[len(known) :]:
+                    gr.Info(escape(notice))
+                yield run.results[-1]
+            else:
+                pace.tile(event)
+                line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
+                yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
+        run.finish()
+    except DeblurError:
+        run.drop()
+        raise

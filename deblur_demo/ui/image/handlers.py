@@ -1,0 +1,234 @@
+"""What the image screen does: events come in, the pipeline runs, components are told what changed.
+
+Every handler returns (or yields) a dictionary from components to what is new about them; what is
+not in it stays as it is. The long one is a generator that yields per tile, because only between
+two yields can a run be cancelled.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+
+from deblur_demo.errors import DeblurError
+from deblur_demo.ui import text, views
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.examples import Example
+from deblur_demo.ui.image import text as image_text
+from deblur_demo.ui.image import views as image_views
+from deblur_demo.ui.image.follow import follow
+from deblur_demo.ui.image.layout import ImageScreen
+from deblur_demo.ui.image.run import ImageRun, Result
+from deblur_demo.ui.knobs import asked
+from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.runs import Cancelled
+
+if TYPE_CHECKING:
+    from deblur_demo.runtime.deblurrer import Deblurrer
+
+_log = logging.getLogger(__name__)
+
+Updates = dict[gr.components.Component, object]
+
+
+class ImageHandlers:
+    """The handlers of one image screen.
+
+    Args:
+        screen: its components.
+        bench: where the networks are.
+        cache: folder for the files of a run.
+        examples: the photos behind ``screen.examples``.
+    """
+
+    def __init__(self, screen: ImageScreen, bench: Bench, cache: Path, examples: Sequence[Example]):
+        self.screen, self.bench, self.cache, self.examples = screen, bench, cache, examples
+
+    def bind(self, page: gr.Blocks) -> None:
+        """Connect every event of the screen, and of the page that it is on."""
+        s = self.screen
+        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        latest = {**at_once, "trigger_mode": "always_last"}
+        shown = [s.compare, s.step_png, s.strip, s.table]
+        results = [*shown, s.scrubber, s.steps_zip]
+
+        s.knobs.bind(page)
+        inputs = [s.photos, *s.knobs.values, s.truth, s.metadata]
+        s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
+
+        picked = [s.job.state, s.picker]
+        s.scrubber.input(self.scrub, [*picked, s.scrubber], [s.job.status, *shown], **latest)
+        s.strip.select(self.pick_step, picked, [s.job.status, s.scrubber, *shown], **latest)
+        s.picker.input(self.pick_photo, picked, [s.job.status, *results], **latest)
+
+        s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
+        gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **at_once)
+        webcam = [s.webcam, s.webcam_toggle]
+        s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **at_once)
+        s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **at_once)
+
+    # A run
+
+    def deblur(
+        self, photos, model, iterations, auto, precision, tile, ensemble, truth, metadata, previous: ImageRun | None
+    ) -> Iterator[Updates]:
+        """Deblur every photo, telling the page about each tile and each step.
+
+        Trouble with one of several photos does not stop the others. However it ends, cancelled
+        included, files are kept only if there is something to show.
+        """
+        job, run = self.screen.job, None
+        try:
+            knobs = asked(model, iterations, auto, precision, tile, ensemble)
+            order = ImageOrder.of(photos, truth, metadata, **knobs)
+            yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
+            deblurrer = self.bench.deblurrer(order.job)
+            run = ImageRun(self.cache)
+            yield {job.state: run}
+            if previous is not None:
+                previous.discard()
+            start = time.monotonic()
+            yield from self._deblur_all(run, order, deblurrer)
+            run.done = True
+            yield self._finished(run, len(order.photos), time.monotonic() - start)
+        except Cancelled:
+            yield self._stopped(text.CANCELLED, "idle", cleared=True)
+        except DeblurError as error:
+            gr.Warning(escape(str(error)))
+            yield self._stopped(str(error), "error", cleared=run is not None)
+        except Exception:
+            _log.exception("a run failed")
+            yield self._stopped(text.UNEXPECTED, "error", cleared=run is not None)
+        finally:
+            if run is not None:
+                run.end()
+
+    def _deblur_all(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
+        count = len(order.photos)
+        most, _ = order.iterations(deblurrer)
+        for number, path in enumerate(order.photos, 1):
+            try:
+                for news in follow(run, order, deblurrer, number):
+                    yield self._arrived(news, most) if isinstance(news, Result) else {self.screen.job.status: news}
+            except DeblurError as error:
+                if number == count and not run.results:
+                    raise
+                gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
+
+    # Looking at results
+
+    def scrub(self, run: ImageRun | None, picked: int | None, index: float) -> Updates:
+        """Show another step on the slider."""
+        if run is None or not run.kept:
+            return self._expired()
+        result = run.results[picked or 0]
+        return self._at(result, int(index), len(result.steps))
+
+    def pick_step(self, run: ImageRun | None, picked: int | None, event: gr.SelectData) -> Updates:
+        """Show the step whose thumbnail was chosen."""
+        return {self.screen.scrubber: event.index, **self.scrub(run, picked, event.index)}
+
+    def pick_photo(self, run: ImageRun | None, picked: int | None) -> Updates:
+        """Show another photo of the batch."""
+        return self._complete(run.results[picked or 0]) if run is not None and run.kept else self._expired()
+
+    def _expired(self) -> Updates:
+        return {self.screen.job.status: views.status(text.EXPIRED)}
+
+    # The input
+
+    def pick_example(self, event: gr.SelectData) -> Updates:
+        """Take an example, with its sharp reference where there is one."""
+        example = self.examples[event.index]
+        photo, truth = (path and save_file_to_cache(path, str(self.cache)) for path in (example.photo, example.truth))
+        return {self.screen.photos: [photo], self.screen.truth: truth}
+
+    def change_photos(self, truth: str | None) -> Updates:
+        """An example's reference goes with the example; a visitor's own stays."""
+        names = [example.truth.name for example in self.examples if example.truth]
+        return {self.screen.truth: None if truth and Path(truth).name in names else gr.skip()}
+
+    def toggle_webcam(self, label: str) -> Updates:
+        """Open the webcam, or put it away."""
+        opened = label == image_text.WEBCAM
+        s = self.screen
+        return {
+            s.webcam: gr.update(value=None, visible=opened),
+            s.webcam_toggle: image_text.NO_WEBCAM if opened else image_text.WEBCAM,
+        }
+
+    def take_snapshot(self, photos: Sequence[str], snapshot: str | None) -> Updates:
+        """Put the webcam's picture to the photos, and the webcam away."""
+        added = [snapshot] if snapshot else []
+        return {self.screen.photos: [*photos, *added], **self.toggle_webcam(image_text.NO_WEBCAM)}
+
+    # What the stage shows
+
+    def _arrived(self, result: Result, most: int) -> Updates:
+        """A step of a run that goes on; rows are reserved for those to come."""
+        s, newest = self.screen, result.steps[-1].index
+        return {
+            **self._at(result, newest, most + 1),
+            s.strip: _thumbnails(result, newest),
+            s.welcome: gr.update(visible=False),
+            s.results: gr.update(visible=True),
+            s.picker: gr.update(visible=False),
+            s.scrubber: gr.update(maximum=most, value=newest, interactive=False),
+            s.step_png: gr.update(label=image_text.download_step(newest), value=None, interactive=False),
+            s.steps_zip: gr.update(value=None, interactive=False),
+        }
+
+    def _complete(self, result: Result) -> Updates:
+        """All about a photo that is done."""
+        s, last = self.screen, result.steps[-1].index
+        return {
+            **self._at(result, last, len(result.steps)),
+            s.strip: _thumbnails(result, last),
+            s.scrubber: gr.update(maximum=last, value=last, interactive=True),
+            s.steps_zip: gr.update(value=str(result.archive), interactive=True),
+        }
+
+    def _at(self, result: Result, index: int, rows: int) -> Updates:
+        """The slider with one step on its right."""
+        s, step = self.screen, result.steps[min(max(index, 0), len(result.steps) - 1)]
+        pair = (str(result.steps[0].shown), str(step.shown))
+        return {
+            s.compare: gr.update(value=pair, label=image_text.compare(step.index)),
+            s.step_png: gr.update(value=str(step.full), label=image_text.download_step(step.index), interactive=True),
+            s.strip: gr.update(selected_index=step.index),
+            s.table: image_views.table(result.steps, step.index, rows, result.notices),
+        }
+
+    def _finished(self, run: ImageRun, count: int, seconds: float) -> Updates:
+        s, result = self.screen, run.results[-1]
+        line = text.finished(result.steps[-1].index, seconds, len(run.results), count)
+        choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(run.results, 1)]
+        return {
+            **self._complete(result),
+            **s.job.resting(views.status(line, "done", 1.0)),
+            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=count > 1),
+            s.job.state: run,
+        }
+
+    def _stopped(self, line: str, kind: str, cleared: bool) -> Updates:
+        """Say why nothing came out; the stage is cleared when what it showed is gone."""
+        job = self.screen.job
+        updates = job.resting(views.status(line, kind))
+        return {**updates, job.state: None, **self.clear()} if cleared else updates
+
+    def clear(self) -> Updates:
+        """The stage as it was when the page opened."""
+        s = self.screen
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
+
+
+def _thumbnails(result: Result, selected: int) -> dict:
+    pictures = [(str(step.thumbnail), image_text.step_caption(step.index)) for step in result.steps]
+    return gr.update(value=pictures, selected_index=selected)

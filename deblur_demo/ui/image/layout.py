@@ -1,0 +1,109 @@
+"""The image screen: which component stands where. What they do is in ``handlers``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from deblur_demo.media.image import ACCEPTED_SUFFIXES
+from deblur_demo.ui import examples, text, views
+from deblur_demo.ui.components import OnePhoto, Photos
+from deblur_demo.ui.image import text as image_text
+from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
+from deblur_demo.ui.knobs import Knobs, place_model, place_runtime, place_truth
+
+_SCREEN = "image"
+
+
+@dataclass(frozen=True)
+class ImageScreen:
+    """The components of the image screen, by what they are for."""
+
+    job: JobControls
+    knobs: Knobs
+    photos: Photos
+    examples: gr.Gallery
+    webcam_toggle: gr.Button
+    webcam: OnePhoto
+    truth: OnePhoto
+    metadata: gr.Checkbox
+    welcome: gr.HTML
+    results: gr.Column
+    picker: gr.Dropdown
+    compare: gr.ImageSlider
+    scrubber: gr.Slider
+    step_png: gr.DownloadButton
+    steps_zip: gr.DownloadButton
+    strip: gr.Gallery
+    table: gr.HTML
+
+
+def place(hours: float) -> ImageScreen:
+    """Put the screen where the page is being built.
+
+    Args:
+        hours: how long results can be looked at.
+    """
+    states = place_states(hours)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=320):
+            sources = _sources()
+            buttons = place_buttons(_SCREEN)
+            knobs = place_model(_SCREEN)
+            with gr.Accordion(text.MORE, open=False, elem_id="image-more"):
+                truth = place_truth("truth")
+                knobs |= place_runtime()
+                metadata = gr.Checkbox(False, label=image_text.METADATA, info=image_text.METADATA_HELP)
+        with gr.Column(scale=9, min_width=320):
+            status = place_status(_SCREEN)
+            outputs = _outputs()
+    job = JobControls(screen=_SCREEN, status=status, **states, **buttons)
+    return ImageScreen(job=job, knobs=Knobs(**knobs), truth=truth, metadata=metadata, **sources, **outputs)
+
+
+def _sources() -> dict[str, gr.components.Component]:
+    """Where photos come from."""
+    photos = Photos(
+        label=image_text.PHOTOS, interactive=True, type="filepath", format="png", file_types=list(ACCEPTED_SUFFIXES),
+        sources=["upload", "webcam", "clipboard"], height=250, object_fit="contain", buttons=[], elem_id="photos",
+    )  # fmt: skip
+    with gr.Row(elem_id="sources"):
+        gr.Markdown(text.EXAMPLES, elem_classes="hint")
+        webcam_toggle = gr.Button(image_text.WEBCAM, size="sm", scale=0, min_width=130, elem_id="webcam-toggle")
+    strip = examples.place(examples.BLURRED, "examples")
+    webcam = OnePhoto(
+        label=image_text.WEBCAM, sources=["webcam"], type="filepath", image_mode=None, format="png", visible=False,
+        buttons=[], height=260, elem_id="webcam",
+    )  # fmt: skip
+    return {"photos": photos, "examples": strip, "webcam_toggle": webcam_toggle, "webcam": webcam}
+
+
+def _outputs() -> dict[str, gr.components.Component]:
+    welcome = gr.HTML(views.welcome(image_text.WELCOME), elem_classes="bare")
+    with gr.Column(visible=False, elem_id="image-results") as results:
+        picker = gr.Dropdown(
+            label=image_text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker"
+        )
+        compare = gr.ImageSlider(
+            label=image_text.compare(0), type="filepath", format="png", interactive=False, height="var(--stage)",
+            max_height=10_000, buttons=["fullscreen"], elem_id="compare", elem_classes="pair",
+        )  # fmt: skip
+        scrubber = gr.Slider(
+            0, 1, 0, step=1, precision=0, label=image_text.SCRUBBER, info=image_text.SCRUBBER_HELP, interactive=False,
+            buttons=[], elem_id="scrubber",
+        )  # fmt: skip
+        strip = gr.Gallery(
+            show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
+            buttons=[], elem_id="strip", elem_classes="strip",
+        )  # fmt: skip
+        with gr.Row():
+            step_png = gr.DownloadButton(
+                image_text.download_step(1), interactive=False, min_width=140, elem_id="step-png"
+            )
+            steps_zip = gr.DownloadButton(text.DOWNLOAD_STEPS, interactive=False, min_width=140, elem_id="steps-zip")
+        table = gr.HTML(elem_id="table", container=True, padding=True)
+    return {
+        "welcome": welcome, "results": results, "picker": picker, "compare": compare, "scrubber": scrubber,
+        "step_png": step_png, "steps_zip": steps_zip, "strip": strip, "table": table,
+    }  # fmt: skip

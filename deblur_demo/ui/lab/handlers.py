@@ -1,0 +1,324 @@
+"""What the blur lab does: a photo is shaken, and a network works on it while the truth is known.
+
+Two jobs on one screen, each with its own run: the shake, and the network's steps. A new shake
+throws the steps of the old one away.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+
+from deblur_demo.errors import DeblurError, InputError, SettingError
+from deblur_demo.settings import LEVEL, SEED, SHIFT, Setting
+from deblur_demo.ui import text, views
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.examples import Example
+from deblur_demo.ui.image import views as image_views
+from deblur_demo.ui.image.follow import follow
+from deblur_demo.ui.image.run import ImageRun, Result
+from deblur_demo.ui.job import JobControls
+from deblur_demo.ui.knobs import asked
+from deblur_demo.ui.lab import text as lab_text
+from deblur_demo.ui.lab import views as lab_views
+from deblur_demo.ui.lab.layout import LabScreen
+from deblur_demo.ui.lab.order import ShakeOrder
+from deblur_demo.ui.lab.pad import drawn_points, sheet
+from deblur_demo.ui.lab.run import LabRun
+from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.runs import Cancelled, Run
+
+_HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
+_log = logging.getLogger(__name__)
+
+Updates = dict[gr.components.Component, object]
+Side = tuple[str, int]
+
+
+class LabHandlers:
+    """The handlers of one blur lab.
+
+    Args:
+        screen: its components.
+        bench: where the networks are.
+        cache: folder for the files of a run.
+        examples: the photos behind ``screen.examples``.
+    """
+
+    def __init__(self, screen: LabScreen, bench: Bench, cache: Path, examples: Sequence[Example]):
+        self.screen, self.bench, self.cache, self.examples = screen, bench, cache, examples
+
+    def bind(self, page: gr.Blocks) -> None:
+        """Connect every event of the screen, and of the page that it is on."""
+        s = self.screen
+        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        latest = {**at_once, "trigger_mode": "always_last"}
+        shaken, steps = s.blurring.state, s.deblurring.state
+        stage = [s.compare, s.left, s.right, s.levels, s.strip, s.table]
+
+        s.knobs.bind(page)
+        made = [s.welcome, s.results, s.steps, s.kernel, s.pair, s.recipe, steps, s.deblurring.run, *stage]
+        s.blurring.bind(self.blur, [s.photo, *s.shake, steps], made, self.clear)
+        made = [s.steps, s.curves, s.steps_zip, s.blurring.run, *stage]
+        s.deblurring.bind(self.deblur, [shaken, s.left, *s.knobs.values], made, self.clear_steps)
+
+        lot = [s.pad, s.seed, s.shift, s.level]
+        page.load(self.lot, lot[1:], s.pad, **at_once)
+        s.pad.lot(self.throw_dice, lot[2:], [s.pad, s.seed], **at_once)
+        gr.on([s.seed.input, s.shift.input], self.lot, lot[1:], s.pad, **latest)
+        s.level.input(self.expose, [s.pad, s.level], s.pad, **latest)
+        s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **at_once)
+        s.examples.select(self.pick_example, outputs=s.photo, **at_once)
+
+        looked = [shaken, steps]
+        shown = [s.blurring.status, *stage]
+        s.left.input(self.turn, [*looked, s.left, s.right], shown, **latest)
+        s.levels.select(self.pick_level, [*looked, s.left], shown, **latest)
+        s.strip.select(self.pick_step, [*looked, s.left], shown, **latest)
+
+    # The photo and its shake
+
+    def pick_example(self, event: gr.SelectData) -> Updates:
+        """Take an example."""
+        return {self.screen.photo: save_file_to_cache(self.examples[event.index].photo, str(self.cache))}
+
+    def lot(self, seed: float | None, shift: float, level: float) -> Updates:
+        """Show the path that these numbers draw."""
+        from deblur_demo.lab import path_by_lot
+
+        path = path_by_lot(_within(SEED, seed), _within(SHIFT, shift))
+        return {self.screen.pad: sheet(path, _within(LEVEL, level))}
+
+    def throw_dice(self, shift: float, level: float) -> Updates:
+        """Another path by lot."""
+        seed = secrets.randbelow(_HIGHEST_LOT)
+        return {self.screen.seed: seed, **self.lot(seed, shift, level)}
+
+    def expose(self, pad: dict, level: float) -> Updates:
+        """Mark another part of the path as exposed."""
+        return {self.screen.pad: {**pad, "level": _within(LEVEL, level)}}
+
+    def repeat(self, upload: str) -> Updates:
+        """Take every knob from a shake that was exported."""
+        from deblur_demo.lab import path_by_lot, read_shake
+
+        s = self.screen
+        try:
+            shake = read_shake(Path(upload))
+        except DeblurError as error:
+            gr.Warning(escape(str(error)))
+            return {s.upload: None, s.blurring.status: views.status(str(error), "error")}
+        path = shake.path or path_by_lot(shake.seed, shake.shift)
+        return {
+            s.pad: sheet(path, shake.level, drawn=bool(shake.path)),
+            **{getattr(s, name): getattr(shake, name) for name in ("seed", "shift", "level", "objects", "noise")},
+            s.saturation: shake.saturation,
+            s.upload: None,
+            s.blurring.status: views.status(lab_text.REPEATED),
+        }
+
+    # The shake
+
+    def blur(
+        self, photo, pad, seed, shift, level, objects, noise, saturation, steps: ImageRun | None, before: LabRun | None
+    ) -> Iterator[Updates]:
+        """Shake the photo; what was on the stage goes, steps of a network included."""
+        s, job, run = self.screen, self.screen.blurring, None
+        try:
+            knobs = {"seed": seed, "shift": shift, "level": level, "objects": objects, "noise": noise}
+            order = ShakeOrder.of(photo, drawn_points(pad), saturation=saturation, **knobs)
+            yield {**job.working(views.status(lab_text.SHAKING, "busy", 0.05)), s.deblurring.run: _off()}
+            source = order.read()
+            run = LabRun(self.cache, order.photo.name)
+            yield {job.state: run}
+            _discard(before, steps)
+            for share in run.while_wanted(run.make(source, order.shake)):
+                yield {job.status: views.status(lab_text.WRITING, "busy", share)}
+            run.done = True
+            for notice in run.notices:
+                gr.Info(escape(notice))
+            yield {**self._blurred(run), job.state: run, s.deblurring.state: None, s.steps: gr.update(visible=False)}
+        except Cancelled:
+            yield self._stopped(job, text.CANCELLED, "idle", self.clear())
+        except DeblurError as error:
+            gr.Warning(escape(str(error)))
+            yield self._stopped(job, str(error), "error", self.clear() if run is not None else None)
+        except Exception:
+            _log.exception("a shake failed")
+            yield self._stopped(job, text.UNEXPECTED, "error", self.clear() if run is not None else None)
+        finally:
+            if run is not None:
+                run.end()
+
+    def _blurred(self, run: LabRun) -> Updates:
+        s = self.screen
+        pictures = [(str(small), lab_text.level(number)) for number, (_, small) in run.levels.items()]
+        return {
+            **self._free(),
+            **s.blurring.resting(views.status(lab_text.blurred(run.psnr), "done", 1.0)),
+            **self._at(run, None, "sharp", ("blurred", 0)),
+            s.levels: gr.update(value=pictures, selected_index=None),
+            s.welcome: gr.update(visible=False),
+            s.results: gr.update(visible=True),
+            s.kernel: lab_views.kernel(run.kernel, run.notices),
+            s.pair: str(run.pair),
+            s.recipe: str(run.recipe),
+        }
+
+    # The network's steps
+
+    def deblur(
+        self, shaken: LabRun | None, left, model, iterations, auto, precision, tile, ensemble, before: ImageRun | None
+    ) -> Iterator[Updates]:
+        """Deblur what was shaken, telling the page about each tile and how close each step comes to the truth."""
+        s, job, run = self.screen, self.screen.deblurring, None
+        try:
+            if shaken is None or not shaken.kept:
+                raise InputError(*lab_text.NO_BLUR)
+            knobs = asked(model, iterations, auto, precision, tile, ensemble)
+            order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **knobs)
+            loading = views.status(text.loading(order.job.model, order.fetched), "busy")
+            yield {**job.working(loading), s.blurring.run: _off(), s.left: _off()}
+            deblurrer = self.bench.deblurrer(order.job)
+            run = ImageRun(self.cache)
+            yield {job.state: run}
+            _discard(before)
+            shaken.touch()
+            start = time.monotonic()
+            most, _ = order.iterations(deblurrer)
+            with closing(follow(run, order, deblurrer)) as story:
+                for news in story:
+                    yield self._arrived(shaken, run, left, most) if isinstance(news, Result) else {job.status: news}
+            run.done = True
+            yield {**self._deblurred(shaken, run, left, time.monotonic() - start), job.state: run}
+        except Cancelled:
+            yield self._stopped(job, text.CANCELLED, "idle", self._only_blurred(shaken, left))
+        except DeblurError as error:
+            gr.Warning(escape(str(error)))
+            cleared = self._only_blurred(shaken, left) if run is not None else None
+            yield self._stopped(job, str(error), "error", cleared)
+        except Exception:
+            _log.exception("a run failed")
+            cleared = self._only_blurred(shaken, left) if run is not None else None
+            yield self._stopped(job, text.UNEXPECTED, "error", cleared)
+        finally:
+            if run is not None:
+                run.end()
+
+    def _arrived(self, shaken: LabRun, run: ImageRun, left: str, most: int) -> Updates:
+        """A step of a run that goes on; room is kept for those to come."""
+        s, steps = self.screen, run.results[-1].steps
+        pictures = [(str(step.thumbnail), lab_text.step(step.index)) for step in steps]
+        newest = steps[-1].index
+        return {
+            **self._at(shaken, run, left, ("step", newest)),
+            s.strip: gr.update(value=pictures, selected_index=newest),
+            s.table: image_views.table(steps, newest, most + 1, run.results[-1].notices),
+            s.curves: lab_views.curves(steps, most),
+            s.steps: gr.update(visible=True),
+            s.steps_zip: gr.update(value=None, interactive=False),
+        }
+
+    def _deblurred(self, shaken: LabRun, run: ImageRun, left: str, seconds: float) -> Updates:
+        s, result = self.screen, run.results[-1]
+        last = result.steps[-1]
+        line = lab_text.deblurred(last.index, seconds, result.steps[0].psnr, last.psnr)
+        return {
+            **self._arrived(shaken, run, left, last.index),
+            **self._free(),
+            **s.deblurring.resting(views.status(line, "done", 1.0)),
+            s.left: gr.update(value=left, interactive=True),
+            s.steps_zip: gr.update(value=str(result.archive), interactive=True),
+        }
+
+    # What the stage shows
+
+    def turn(self, shaken: LabRun | None, run: ImageRun | None, left: str, right: Side) -> Updates:
+        """Put the truth, or what the camera saw, left of the line."""
+        if shaken is None or not shaken.kept:
+            return self._expired()
+        return self._at(shaken, run, left, right)
+
+    def pick_level(self, shaken: LabRun | None, run: ImageRun | None, left: str, event: gr.SelectData) -> Updates:
+        """Show the temporal level whose thumbnail was chosen."""
+        if shaken is None or not shaken.kept:
+            return self._expired()
+        return self._at(shaken, run, left, ("level", list(shaken.levels)[event.index]))
+
+    def pick_step(self, shaken: LabRun | None, run: ImageRun | None, left: str, event: gr.SelectData) -> Updates:
+        """Show the step whose thumbnail was chosen."""
+        if shaken is None or not shaken.kept or run is None or not run.folder.exists():
+            return self._expired()
+        return self._at(shaken, run, left, ("step", event.index))
+
+    def _at(self, shaken: LabRun, run: ImageRun | None, left: str, right: Side) -> Updates:
+        """Two pictures over each other; the strips and the table mark the right one."""
+        s, (kind, number) = self.screen, right
+        updates: Updates = {s.right: right, s.left: left, s.levels: gr.update(selected_index=None)}
+        path, label = shaken.blurred, lab_text.BLURRED
+        if kind == "level":
+            path, label = shaken.levels[number][0], lab_text.level(number)
+            updates[s.levels] = gr.update(selected_index=list(shaken.levels).index(number))
+        if run is not None and run.results and run.folder.exists():
+            result = run.results[-1]
+            shown = min(number, len(result.steps) - 1) if kind == "step" else None
+            if shown is not None:
+                path, label = result.steps[shown].shown, lab_text.step(shown)
+            updates[s.strip] = gr.update(selected_index=shown)
+            updates[s.table] = image_views.table(result.steps, shown, len(result.steps), result.notices)
+        other, word = {"sharp": (shaken.sharp, lab_text.SHARP)}.get(left, (shaken.blurred, lab_text.BLURRED))
+        updates[s.compare] = gr.update(value=(str(other), str(path)), label=lab_text.pair(word, label))
+        return updates
+
+    def _only_blurred(self, shaken: LabRun, left: str) -> Updates:
+        """The stage as it was before the network began."""
+        s = self.screen
+        stage = self._at(shaken, None, left, ("blurred", 0)) if shaken.kept else {}
+        return {**stage, **self.clear_steps(), s.left: gr.update(value=left, interactive=True)}
+
+    def _stopped(self, job: JobControls, line: str, kind: str, cleared: Updates | None) -> Updates:
+        """Say why nothing came out; what is cleared was shown and is gone."""
+        updates = {**self._free(), **job.resting(views.status(line, kind))}
+        return updates if cleared is None else {**updates, job.state: None, **cleared}
+
+    def _free(self) -> Updates:
+        """Both jobs can be started."""
+        return {job.run: gr.update(interactive=True) for job in (self.screen.blurring, self.screen.deblurring)}
+
+    def _expired(self) -> Updates:
+        return {self.screen.blurring.status: views.status(text.EXPIRED)}
+
+    def clear_steps(self) -> Updates:
+        """The stage without a network's steps."""
+        return {self.screen.steps: gr.update(visible=False)}
+
+    def clear(self) -> Updates:
+        """The stage as it was when the page opened."""
+        s = self.screen
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), **self.clear_steps()}
+
+
+def _discard(*runs: Run | None) -> None:
+    for run in runs:
+        if run is not None:
+            run.discard()
+
+
+def _off() -> dict:
+    return gr.update(interactive=False)
+
+
+def _within(knob: Setting, value: object) -> float:
+    """A value of a knob as far as it can be one: a sheet must show something while a visitor types."""
+    try:
+        return knob.parse(value)
+    except SettingError:
+        return knob.default

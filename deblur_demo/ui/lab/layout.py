@@ -1,0 +1,166 @@
+"""The blur lab: which component stands where. What they do is in ``handlers``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from deblur_demo import settings
+from deblur_demo.ui import examples, text, views
+from deblur_demo.ui.components import OneFile, OnePhoto
+from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
+from deblur_demo.ui.knobs import Knobs, place_model, place_runtime
+from deblur_demo.ui.lab import text as lab_text
+from deblur_demo.ui.lab.pad import place_pad
+
+_SCREEN = "lab"
+
+
+@dataclass(frozen=True)
+class LabScreen:
+    """The components of the blur lab, by what they are for."""
+
+    blurring: JobControls
+    deblurring: JobControls
+    knobs: Knobs
+    photo: OnePhoto
+    examples: gr.Gallery
+    pad: gr.HTML
+    shift: gr.Slider
+    level: gr.Slider
+    objects: gr.Slider
+    noise: gr.Slider
+    saturation: gr.Slider
+    seed: gr.Number
+    upload: OneFile
+    welcome: gr.HTML
+    results: gr.Column
+    compare: gr.ImageSlider
+    left: gr.Radio
+    right: gr.State  # what is right of the line: ("blurred", 0), ("level", n) or ("step", n)
+    levels: gr.Gallery
+    kernel: gr.HTML
+    pair: gr.DownloadButton
+    recipe: gr.DownloadButton
+    steps: gr.Column
+    strip: gr.Gallery
+    curves: gr.HTML
+    table: gr.HTML
+    steps_zip: gr.DownloadButton
+
+    @property
+    def shake(self) -> list[gr.components.Component]:
+        """Inputs: path, seed, shift, level, objects, noise, saturation."""
+        return [self.pad, self.seed, self.shift, self.level, self.objects, self.noise, self.saturation]
+
+
+def place(hours: float) -> LabScreen:
+    """Put the screen where the page is being built.
+
+    Args:
+        hours: how long results can be looked at.
+    """
+    blurring, deblurring = place_states(hours), place_states(hours)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=320):
+            shake = _sources() | _shake()
+            blurring |= place_buttons(f"{_SCREEN}-blur", lab_text.BLUR)
+            knobs = place_model(_SCREEN)
+            with gr.Accordion(text.MORE, open=False, elem_id="lab-more"):
+                knobs |= place_runtime()
+        with gr.Column(scale=9, min_width=320):
+            status = place_status(_SCREEN)
+            welcome = gr.HTML(views.welcome(lab_text.WELCOME, lab_text.EMPTY_TITLE), elem_classes="bare")
+            with gr.Column(visible=False, elem_id="lab-results") as results:
+                deblurring |= place_buttons(_SCREEN, lab_text.DEBLUR)
+                outputs = _stage() | _steps() | _blur()
+    return LabScreen(
+        blurring=JobControls(screen=_SCREEN, status=status, **blurring),
+        deblurring=JobControls(screen=_SCREEN, status=status, **deblurring),
+        knobs=Knobs(**knobs),
+        welcome=welcome,
+        results=results,
+        **shake,
+        **outputs,
+    )
+
+
+def _sources() -> dict[str, gr.components.Component]:
+    """Where the photo comes from."""
+    photo = OnePhoto(
+        label=lab_text.PHOTO, sources=["upload", "clipboard"], type="filepath", image_mode=None, format="png",
+        height=190, buttons=[], elem_id="lab-photo",
+    )  # fmt: skip
+    gr.Markdown(lab_text.EXAMPLES, elem_classes="hint")
+    strip = examples.place(examples.SHARP, "lab-examples")
+    return {"photo": photo, "examples": strip}
+
+
+def _shake() -> dict[str, gr.components.Component]:
+    """How it is blurred."""
+    pad = place_pad("lab-pad", settings.LEVEL.default)
+    with gr.Group():
+        # TL1 is the photo itself.
+        level = _slider(settings.LEVEL, lab_text.LEVEL, lab_text.LEVEL_HELP, step=2, low=3, elem_id="lab-level")
+        shift = _slider(settings.SHIFT, lab_text.SHIFT, lab_text.SHIFT_HELP, step=1, low=1, elem_id="lab-shift")
+    with gr.Accordion(lab_text.MORE, open=False, elem_id="lab-shake-more"):
+        objects = _slider(settings.OBJECTS, lab_text.OBJECTS, lab_text.OBJECTS_HELP, step=1)
+        noise = _slider(settings.NOISE, lab_text.NOISE, lab_text.NOISE_HELP, step=0.5)
+        saturation = _slider(settings.SATURATION, lab_text.SATURATION, lab_text.SATURATION_HELP, step=0.5)
+        seed = gr.Number(
+            settings.SEED.default, precision=0, label=lab_text.SEED, info=lab_text.SEED_HELP, buttons=[],
+            elem_id="lab-seed",
+        )  # fmt: skip
+        upload = OneFile(label=lab_text.UPLOAD, file_types=[".json"], height=110, elem_id="lab-upload")
+    return {
+        "pad": pad, "level": level, "shift": shift, "objects": objects, "noise": noise, "saturation": saturation,
+        "seed": seed, "upload": upload,
+    }  # fmt: skip
+
+
+def _slider(knob: settings.Setting, label: str, info: str, step: float, low: float | None = None, **kw) -> gr.Slider:
+    low = knob.low if low is None else low
+    return gr.Slider(low, knob.high, knob.default, step=step, label=label, info=info, buttons=[], **kw)
+
+
+def _stage() -> dict[str, gr.components.Component]:
+    """Any two pictures over each other."""
+    compare = gr.ImageSlider(
+        label=lab_text.pair(lab_text.SHARP, lab_text.BLURRED), type="filepath", format="png", interactive=False,
+        height="var(--stage)", max_height=10_000, buttons=["fullscreen"], elem_id="lab-compare", elem_classes="pair",
+    )  # fmt: skip
+    left = gr.Radio(
+        [(lab_text.SHARP, "sharp"), (lab_text.BLURRED, "blurred")], value="sharp", label=lab_text.LEFT,
+        buttons=[], elem_id="lab-left",
+    )  # fmt: skip
+    return {"compare": compare, "left": left, "right": gr.State(("blurred", 0))}
+
+
+def _steps() -> dict[str, gr.components.Component]:
+    """What the network made of it."""
+    with gr.Column(visible=False, elem_id="lab-steps") as steps:
+        strip = gr.Gallery(
+            show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
+            buttons=[], elem_id="lab-strip", elem_classes="strip",
+        )  # fmt: skip
+        curves = gr.HTML(elem_id="lab-curves", container=True, padding=True)
+        table = gr.HTML(elem_id="lab-table", container=True, padding=True)
+        steps_zip = gr.DownloadButton(text.DOWNLOAD_STEPS, interactive=False, elem_id="lab-steps-zip")
+    return {"steps": steps, "strip": strip, "curves": curves, "table": table, "steps_zip": steps_zip}
+
+
+def _blur() -> dict[str, gr.components.Component]:
+    """The ladder of temporal levels, the kernel, and what can be taken home."""
+    levels = gr.Gallery(
+        show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
+        buttons=[], elem_id="lab-levels", elem_classes="strip",
+    )  # fmt: skip
+    gr.Markdown(lab_text.LEVELS_HELP, elem_id="lab-levels-help", elem_classes="hint")
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300):
+            kernel = gr.HTML(elem_id="lab-kernel", container=True, padding=True)
+        with gr.Column(min_width=220):
+            pair = gr.DownloadButton(lab_text.PAIR, elem_id="lab-pair")
+            recipe = gr.DownloadButton(lab_text.RECIPE, elem_id="lab-recipe")
+    return {"levels": levels, "kernel": kernel, "pair": pair, "recipe": recipe}

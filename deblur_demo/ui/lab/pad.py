@@ -1,0 +1,51 @@
+"""The sheet on which a camera's path is drawn: where its parts lie, and what it is told to show.
+
+How it works is in ``pad.js``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from deblur_demo.ui.lab import text as lab_text
+
+_HERE = Path(__file__).parent
+
+
+def place_pad(elem_id: str, level: int) -> gr.HTML:
+    """Put a sheet on the page; its value is as ``sheet`` makes it.
+
+    Its event ``drawn`` says that the visitor drew a path, which is in the value by then; ``lot``, that
+    another one by lot is wanted.
+    """
+    words = {name: escape(word) for name, word in lab_text.PAD.items()}
+    page = (_HERE / "pad.html").read_text(encoding="utf-8")
+    return gr.HTML(
+        sheet((), level),
+        html_template=page.format(**{**words, "words": escape(json.dumps(lab_text.PAD))}),
+        js_on_load=(_HERE / "pad.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes="bare",
+    )
+
+
+def sheet(points: Sequence[Sequence[float]], level: int, drawn: bool = False) -> dict:
+    """What the sheet shows.
+
+    Args:
+        points: (x, y) in pixels of the photo, evenly spaced in time.
+        level: frames of 13 that are exposed, the middle ones.
+        drawn: whether the path is the visitor's own.
+    """
+    return {"points": [list(point) for point in points], "level": int(level), "drawn": drawn}
+
+
+def drawn_points(value: object) -> object:
+    """The path in a sheet that came from a browser, unchecked; empty if it was drawn by lot."""
+    return value.get("points") if isinstance(value, dict) and value.get("drawn") else ()

@@ -1,0 +1,125 @@
+"""Words of the blur lab; what it shares with other screens is in ``text``."""
+
+from __future__ import annotations
+
+from deblur_demo.ui import text
+
+SCREEN = "Blur lab"
+
+# The photo
+PHOTO = "Sharp photo"
+EXAMPLES = "Or take one of these:"
+
+# The shake
+PAD = {
+    "title": "Camera path",
+    "drawn": "drawn",
+    "lucky": "by lot",
+    "invite": "Draw here how the camera shakes",
+    "lot": "By lot",
+    "lot_help": "Throw another path",
+    "square": "square: {number} px",
+    "exposed": "exposed",
+    "whole": "shutter closed",
+    "words": "Camera path across {width} by {height} pixels, {origin}; {level} of 13 frames are exposed",
+}
+SHIFT = "Length by lot"
+SHIFT_HELP = "In pixels. For a path by lot."
+LEVEL = "Exposure"
+LEVEL_HELP = "Frames of 13 that the shutter is open for: TL13 is the longest blur."
+MORE = "Objects, noise, light"
+OBJECTS = "Moving objects"
+OBJECTS_HELP = "Pieces of the photo that travel on paths of their own."
+NOISE = "Noise"
+NOISE_HELP = "1 is a phone indoors."
+SATURATION = "Brightest light"
+SATURATION_HELP = "Behind clipped white, as a multiple of it: lamps leave white streaks."
+SEED = "Number of the lot"
+SEED_HELP = "The same number draws the same path and the same noise."
+UPLOAD = "Repeat an exported shake (JSON)"
+
+# Actions
+BLUR = "Blur it"
+DEBLUR = "Deblur it"
+
+# Before the first blur
+EMPTY_TITLE = "Your own blur will appear here"
+WELCOME = (
+    ("Add a sharp photo", "or take an example"),
+    ("Draw a shake", "with mouse or finger; the dice throw one for you"),
+    ("Blur it, then deblur it", "the sharp photo is known, so every iteration gets its marks"),
+)
+
+# Results
+LEVELS_HELP = (
+    "A temporal level TLn is one moment of a shaking camera with the shutter open for n frames: TL1 is a single sharp "
+    "frame, TL13 thirteen of them smeared into one. A multi-temporal network climbs down this ladder, a few levels in "
+    "every iteration, instead of guessing the sharp photo in one go."
+)
+LEFT = "Left of the line"
+SHARP = "Sharp"
+BLURRED = "Blurred"
+KERNEL = "Kernel"
+PAIR = "Download the pair (ZIP)"
+RECIPE = "Download the shake (JSON)"
+CURVES = {
+    "psnr": ("PSNR in dB", "Closeness to the sharp photo after every iteration; higher is better"),
+    "ssim": ("SSIM", "Structural similarity to the sharp photo after every iteration; 1 is identical"),
+}
+
+# Status
+SHAKING = "Shaking the camera …"
+REPEATED = "The shake is loaded. Blur a photo with it."
+WRITING = "Writing the pictures …"
+
+# API
+REPORT = "Shake and notices"
+PATH = "Path: [[x, y], …] in pixels, evenly spaced in time; empty: by lot"
+
+# Refusals
+NO_PHOTO = ("No photo is chosen yet", "one sharp image file", "Drop a photo or choose an example")
+NO_BLUR = ("Nothing is blurred yet", "a photo that was blurred here", "Press “Blur it” first")
+
+
+def pair(left: str, right: str) -> str:
+    """Label of the slider."""
+    return f"{left} | {right}"
+
+
+def level(number: int) -> str:
+    """A temporal level, for instance below its thumbnail."""
+    return f"TL{number}"
+
+
+def step(index: int) -> str:
+    """A step of the network, as the right side of the slider."""
+    return f"Step {index}" if index else BLURRED
+
+
+def blurred(psnr: float | None) -> str:
+    """The last status of a blur; None where both pictures are equal."""
+    if psnr is None:
+        return "Nothing was blurred: both pictures are equal. Draw a longer path."
+    return f"Blurred: {psnr:.2f} dB PSNR. Now deblur it."
+
+
+def deblurred(steps: int, seconds: float, before: float | None, after: float | None) -> str:
+    """The last status of a network's work; the figures are PSNR, None where pictures are equal."""
+    if before is None or after is None:
+        return text.finished(steps, seconds, 1, 1)
+    return f"Done in {text.duration(seconds)}: {before:.2f} → {after:.2f} dB PSNR."
+
+
+def kernel(width: int, height: int) -> str:
+    """What the picture of the kernel shows."""
+    return f"{width} × {height} px: what the shake makes of one point of light"
+
+
+def curve(name: str, values: list[float]) -> str:
+    """What a curve shows, for those who do not see it."""
+    return f"{CURVES[name][0]} by iteration: " + ", ".join(f"{value:.4g}" for value in values)
+
+
+def axis(last: int) -> tuple[str, str]:
+    """Both ends of a curve's axis."""
+    return "0 (blurred)", f"iteration {last}"

@@ -1,0 +1,225 @@
+"""What the video screen does: a clip is looked at, its frames go through the network, the player gets both."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from deblur_demo.errors import DeblurError
+from deblur_demo.ui import text, views
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.knobs import asked
+from deblur_demo.ui.order import ClipOrder
+from deblur_demo.ui.pace import ClipPace
+from deblur_demo.ui.runs import Cancelled
+from deblur_demo.ui.video import player
+from deblur_demo.ui.video import text as video_text
+from deblur_demo.ui.video import views as video_views
+from deblur_demo.ui.video.layout import VideoScreen
+from deblur_demo.ui.video.run import VideoRun
+
+if TYPE_CHECKING:
+    from deblur_demo.clips import FrameReport
+    from deblur_demo.runtime.deblurrer import Deblurrer
+
+_BETWEEN_PICTURES = 0.5  # seconds; a GPU is faster than a page can show
+_BETWEEN_LINES = 0.2
+_log = logging.getLogger(__name__)
+
+Updates = dict[gr.components.Component, object]
+
+
+class VideoHandlers:
+    """The handlers of one video screen.
+
+    Args:
+        screen: its components.
+        bench: where the networks are.
+        cache: folder for the files of a run.
+    """
+
+    def __init__(self, screen: VideoScreen, bench: Bench, cache: Path):
+        self.screen, self.bench, self.cache = screen, bench, cache
+
+    def bind(self, page: gr.Blocks) -> None:
+        """Connect every event of the screen, and of the page that it is on."""
+        s = self.screen
+        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        stage = [s.welcome, s.live, s.player, s.results]
+
+        s.knobs.bind(page)
+        inputs = [s.clip, *s.knobs.values, s.start, s.end, s.codec, s.crf]
+        s.job.bind(self.deblur, inputs, [*stage, s.download, s.curve, s.figures], self.clear)
+
+        looked = [s.about, s.start, s.end, s.job.status, *stage]
+        s.clip.upload(self.look, [s.clip, s.job.state], looked, **at_once)
+        s.clip.clear(self.forget, s.job.state, looked, **at_once)
+        s.player.first(self.begin_here, outputs=s.start, **at_once)
+        s.player.last(self.end_here, outputs=s.end, **at_once)
+
+    # The input
+
+    def look(self, clip: str, run: VideoRun | None) -> Updates:
+        """Say what the clip is and show it; the stage is left alone while a run is on it."""
+        from deblur_demo.media.clip import probe
+
+        s = self.screen
+        try:
+            info = probe(Path(clip))
+        except DeblurError as error:
+            return {**self.forget(run), s.job.status: views.status(str(error), "error")}
+        about = video_text.about_clip(
+            info.width, info.height, info.seconds, info.frames, float(info.rate), bool(info.sounds), info.notices
+        )
+        updates = {s.about: about, s.start: 0, s.end: None}
+        if run is None or run.ended:
+            shown = gr.update(value=player.source_alone(info, Path(clip)), visible=True)
+            updates |= {s.player: shown, s.welcome: gr.update(visible=False), s.results: gr.update(visible=False)}
+            updates |= {s.job.status: views.status(text.READY)}
+        return updates
+
+    def forget(self, run: VideoRun | None) -> Updates:
+        """The clip has been taken away."""
+        s = self.screen
+        updates = {s.about: "", s.start: 0, s.end: None}
+        if run is None or run.ended:
+            updates |= {s.job.status: views.status(text.READY), **self.clear()}
+        return updates
+
+    def begin_here(self, event: gr.EventData) -> Updates:
+        """Take the part from the frame on that the player shows."""
+        return {self.screen.start: round(float(event.seconds), 3)}
+
+    def end_here(self, event: gr.EventData) -> Updates:
+        """Take the part up to the frame that the player shows."""
+        return {self.screen.end: round(float(event.seconds), 3)}
+
+    # A run
+
+    def deblur(
+        self,
+        clip,
+        model,
+        iterations,
+        auto,
+        precision,
+        tile,
+        ensemble,
+        start,
+        end,
+        codec,
+        crf,
+        previous: VideoRun | None,
+    ) -> Iterator[Updates]:
+        """Deblur a clip, telling the page about every frame.
+
+        Cancelled or in trouble, the frames that are finished are kept as a playable file; if the page
+        was closed, nobody would fetch them.
+        """
+        job, run, trouble = self.screen.job, None, None
+        try:
+            try:
+                knobs = asked(model, iterations, auto, precision, tile, ensemble)
+                order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
+                yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
+                deblurrer = self.bench.deblurrer(order.job)
+                run = VideoRun(self.cache, order.clip.source, trimmed=order.clip.start > 0)
+                yield {job.state: run}
+                if previous is not None:
+                    previous.discard()
+                with closing(self._deblur(run, order, deblurrer)) as updates:
+                    yield from updates
+            except Cancelled:
+                pass
+            except DeblurError as error:
+                gr.Warning(escape(str(error)))
+                trouble = str(error)
+            except Exception:
+                _log.exception("a run failed")
+                trouble = text.UNEXPECTED
+            yield self._finished(run, trouble)
+        finally:
+            if run is not None:
+                run.end()
+
+    def _deblur(self, run: VideoRun, order: ClipOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
+        from deblur_demo import clips
+
+        work = self.bench.deblur_clip(order.to(run.source, run.target), order.job)
+        most, last = order.iterations(deblurrer)
+        pace, told, shown = ClipPace(None, most), 0.0, 0.0
+        with closing(run.while_wanted(work)) as events:
+            for event in events:
+                run.note(event)
+                where = ""
+                if isinstance(event, clips.Begun):
+                    pace = ClipPace(event.frames, most)
+                    for notice in event.info.notices:
+                        gr.Info(escape(notice))
+                elif isinstance(event, clips.FrameReport):
+                    pace.frame()
+                    if time.monotonic() - shown >= _BETWEEN_PICTURES:
+                        shown = time.monotonic()
+                        yield self._arrived(run, event)
+                elif not isinstance(event, clips.ClipReport):
+                    pace.tile(event)
+                    where = text.running(event.index, last, event.tile, event.tiles) if most * event.tiles > 1 else ""
+                if time.monotonic() - told >= _BETWEEN_LINES:
+                    told = time.monotonic()
+                    line = video_text.filming(pace.done, pace.frames, pace.rate, pace.remaining, where)
+                    yield {self.screen.job.status: views.status(line, "busy", pace.fraction)}
+
+    # What the stage shows
+
+    def _arrived(self, run: VideoRun, report: FrameReport) -> Updates:
+        """The newest frame."""
+        s = self.screen
+        pair = tuple(map(str, run.preview(report)))
+        label = video_text.NEWEST.format(number=report.index + 1)
+        return {
+            s.job.state: run,  # said again, because the library forgets a state after a while
+            s.live: gr.update(value=pair, label=label, visible=True),
+            **{part: gr.update(visible=False) for part in (s.welcome, s.player, s.results)},
+        }
+
+    def _finished(self, run: VideoRun | None, trouble: str | None) -> Updates:
+        """What there is to keep, in the player and for download, and why it is not more if it is not."""
+        s = self.screen
+        if run is None or not run.settle():
+            line, kind = (trouble, "error") if trouble else (text.CANCELLED, "idle")
+            updates = s.job.resting(views.status(line, kind))
+            return updates if run is None else {**updates, s.job.state: None, **self.clear()}
+        count, expected = len(run.frames), run.begun.frames
+        if not run.partial:
+            status = views.status(video_text.filmed(count, run.elapsed), "done", 1.0)
+        elif trouble:
+            status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
+        else:
+            status = views.status(video_text.kept(count, expected), "idle", count / expected if expected else 0.0)
+        both = player.source_and_result(run.begun.info, run.source, run.target, run.times, run.offset)
+        return {
+            **s.job.resting(status),
+            s.job.state: run,
+            s.live: gr.update(value=None, visible=False),
+            s.welcome: gr.update(visible=False),
+            s.player: gr.update(value=both, visible=True),
+            s.results: gr.update(visible=True),
+            s.download: gr.update(
+                value=str(run.target), label=video_text.DOWNLOAD_PART if run.partial else video_text.DOWNLOAD_CLIP
+            ),
+            s.curve: video_views.curve(run),
+            s.figures: video_views.figures(run),
+        }
+
+    def clear(self) -> Updates:
+        """The stage as it was when the page opened."""
+        s = self.screen
+        hidden = {part: gr.update(visible=False) for part in (s.live, s.player, s.results)}
+        return {s.welcome: gr.update(visible=True), **hidden}
