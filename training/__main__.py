@@ -102,7 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--megabytes", type=float, default=45, help="limit of the pack in MiB (default %(default)s)")
     prepare.set_defaults(run=_prepare)
 
-    evaluate = commands.add_parser("evaluate", help="PSNR and SSIM per iteration, the blurred input as row 0")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="PSNR and SSIM per iteration, the blurred input as row 0",
+        description="Several networks are scored on the sets of their kind of blur, a single one on all.",
+    )
     evaluate.add_argument("weights", type=Path, nargs="+", help=".safetensors files with their cards")
     evaluate.add_argument("--pairs", action="append", default=[], metavar="FOLDER[@SLICE]", help=PAIRS)
     evaluate.add_argument("--clip", action="append", default=[], metavar="FOLDER[@SLICE]", help=CLIP)
@@ -117,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("weights", type=Path, help="the challenger, with its card")
     promote.add_argument("--pairs", action="append", required=True, metavar="FOLDER[@SLICE]", help=PAIRS)
     promote.add_argument("--hardware", help="what the weights were trained on and for how long, for the card")
+    promote.add_argument("--limits", help="what they are bad at, for the card")
+    promote.add_argument("--outlook", help="what further training would go to first, for the card")
     for setting in (DEVICE, PRECISION, TILE):
         setting.add_to(promote)
     promote.set_defaults(run=_promote)

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from deblur_demo.errors import SettingError
-from deblur_demo.models import checkpoint
+from deblur_demo.models import checkpoint, registry
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.ensemble import SelfEnsemble
 from training.clip_scores import frames_table, score_clip
 from training.results import Result, bundle_page, result, write
-from training.scores import Pair, Scores, mean, pairs_in, read_pairs, score, score_each
+from training.scores import Pair, Scores, blur_of, mean, pairs_in, read_pairs, score, score_each
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -29,6 +29,10 @@ def evaluate(options: argparse.Namespace) -> None:
     for weights in options.weights:
         model = checkpoint.read_card(weights).model
         for text in options.pairs:
+            blur = blur_of(folder_and_slice(text)[0])
+            if len(options.weights) > 1 and blur not in registry.variant(model).trained_for:
+                print(f"{weights.stem} is not for {blur} blur: {Path(text).name} is left out")
+                continue
             pairs = pairs_in(*folder_and_slice(text))
             scores = list(score_each(open_weights(weights, options), pairs, options.iterations))
             print(f"{weights.stem} on {Path(text).name}\n{table(mean(scores))}")

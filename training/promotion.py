@@ -16,7 +16,7 @@ def promote(weights: Path, options: argparse.Namespace, bundled: Path | None = N
 
     Args:
         weights: the challenger, with its card.
-        options: as in ``score_all``, and maybe ``hardware`` for the card.
+        options: as in ``score_all``, and maybe ``hardware``, ``limits`` and ``outlook`` for the card.
         bundled: folder of the champions; None: the project's.
 
     Returns:
@@ -37,7 +37,7 @@ def promote(weights: Path, options: argparse.Namespace, bundled: Path | None = N
         name: {"psnr": [round(v, 3) for v in scores.psnr], "ssim": [round(v, 4) for v in scores.ssim]}
         for name, scores in challenger.items()
     }
-    hardware = getattr(options, "hardware", None) or card.hardware
-    checkpoint.save(model, target, replace(card, metrics=metrics, hardware=hardware, golden=golden(model)))
+    words = {name: getattr(options, name, None) or getattr(card, name) for name in ("hardware", "limits", "outlook")}
+    checkpoint.save(model, target, replace(card, metrics=metrics, golden=golden(model), **words))
     gains = ", ".join(f"{name} {scores.gain:+.2f} dB" for name, scores in challenger.items())
     return f"{card.model} bundled: {gains} over the blurred input"

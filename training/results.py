@@ -106,11 +106,12 @@ def bundle_page(results: Sequence[Result], cards: Sequence[Card]) -> str:
         results: of every bundled checkpoint on every set.
         cards: of the same checkpoints.
     """
-    origin = [_line(["model", "updates", "training", "crops seen", "weak at"]), _line(["---"] * 5)]
+    head = ["model", "updates", "training", "crops seen", "weak at", "the next hour would go to"]
+    origin = [_line(head), _line(["---"] * len(head))]
     for card in cards:
         recipe = json.loads(card.recipe) if card.recipe.startswith("{") else {}
         seen = f"{card.updates * recipe['batch']:,}" if "batch" in recipe else "not recorded"
-        origin.append(_line([f"`{card.model}`", f"{card.updates:,}", card.hardware, seen, card.limits]))
+        origin.append(_line([f"`{card.model}`", f"{card.updates:,}", card.hardware, seen, card.limits, card.outlook]))
     return (
         "# What the bundled weights do\n\n"
         "Written by `python -m training evaluate checkpoints/*.safetensors --pairs SET --page RESULTS.md`,\n"

@@ -6,6 +6,7 @@ to it a clip that stands still.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -97,6 +98,12 @@ def pairs_in(folder: Path, limit: slice = slice(None)) -> Iterator[Pair]:
         if any(side is None for side in sides):
             raise InputError(f"{folder} lacks a readable blur/{name} or sharp/{name}", TREE, "Complete the pair")
         yield Pair(name, *sides)
+
+
+def blur_of(folder: Path) -> str:
+    """The kind of blur of a set: what its ``set.json`` says, as ``prepare --validation`` writes it, else motion."""
+    path = folder / "set.json"
+    return json.loads(path.read_text(encoding="utf-8"))["blur"] if path.is_file() else "motion"
 
 
 def _recognised(folder: Path, limit: slice) -> Iterator[Pair]:

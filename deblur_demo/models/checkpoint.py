@@ -36,6 +36,7 @@ class Card:
         hardware: what it was trained on, and for how long.
         metrics: validation set -> {"psnr": [...], "ssim": [...]}, row 0 the blurred input.
         limits: what it is bad at.
+        outlook: what further training would go to first.
         golden: what the weights make of a fixed picture, see ``models.golden``.
         sha256: of the weights file; written by ``save``, checked by ``load``.
     """
@@ -49,6 +50,7 @@ class Card:
     hardware: str = ""
     metrics: dict = field(default_factory=dict)
     limits: str = ""
+    outlook: str = ""
     golden: list = field(default_factory=list)
     sha256: str = ""
 

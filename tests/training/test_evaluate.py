@@ -80,10 +80,12 @@ def test_evaluate_prints_a_row_a_step(pairs_folder: Path, weights: Path, capsys:
 def test_a_challenger_must_be_better_on_every_set(pairs_folder: Path, weights: Path, tmp_path: Path):
     bundled = tmp_path / "bundled"
     bundled.mkdir()
-    assert "bundled" in promote(weights, options(pairs_folder, hardware="2 CPU cores"), bundled)
+    assert "bundled" in promote(
+        weights, options(pairs_folder, hardware="2 CPU cores", limits="all but cats", outlook="cats"), bundled
+    )
     champion = checkpoint.sha256(bundled / "mtrnn-lite.safetensors")
     card = checkpoint.read_card(bundled / "mtrnn-lite.safetensors")
-    assert card.hardware == "2 CPU cores"
+    assert (card.hardware, card.limits, card.outlook) == ("2 CPU cores", "all but cats", "cats")
     assert len(card.metrics[pairs_folder.name]["psnr"]) == 3
 
     worse = checkpoint.load(weights)[0]

@@ -29,6 +29,7 @@ def weights(tmp_path_factory) -> Path:
         updates=500,
         hardware="3 minutes on a toaster",
         limits="all but cats",
+        outlook="more cats",
     )
     checkpoint.save(registry.build("mtrnn-lite"), path, card)
     return path
@@ -79,8 +80,22 @@ def test_every_plot_is_drawn_with_its_lines(written):
 
 def test_the_page_says_where_weights_come_from(written):
     page = (written / "RESULTS.md").read_text()
-    assert "| `mtrnn-lite` | 500 | 3 minutes on a toaster | 4,000 | all but cats |" in page
+    assert "| `mtrnn-lite` | 500 | 3 minutes on a toaster | 4,000 | all but cats | more cats |" in page
     assert page.count("### GOPR0372_07_00") == 3
+
+
+def test_several_networks_are_scored_on_the_sets_of_their_kind_of_blur(weights, tmp_path, capsys):
+    blurred = tmp_path / "pictures.npz"
+    np.savez(blurred, x_test=data.coffee()[None, :32, :32])
+    assert main(["prepare", str(blurred), "--validation", str(tmp_path / "gaussian"), "--kind", "gaussian"]) == 0
+    other = tmp_path / "carlo-s.safetensors"
+    checkpoint.save(registry.build("carlo-s"), other, checkpoint.Card("carlo-s"))
+    sets = ["--pairs", str(tmp_path / "gaussian"), "--device", "cpu", "--precision", "fp32", "--out", str(tmp_path)]
+    assert main(["evaluate", str(weights), str(other), *sets]) == 0
+    assert "mtrnn-lite is not for Gaussian blur: gaussian is left out" in capsys.readouterr().out
+    assert {row["model"] for row in csv.DictReader((tmp_path / "results.csv").open())} == {"carlo-s"}
+    assert main(["evaluate", str(weights), *sets, "--iterations", "1"]) == 0
+    assert {row["model"] for row in csv.DictReader((tmp_path / "results.csv").open())} == {"mtrnn-lite"}
 
 
 def test_a_public_set_is_evaluated_in_its_own_layout_and_the_nearest_truth_counts(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +49,10 @@ def write_validation(source: Path, target: Path, kind: str = "motion", side: int
     Raises:
         InputError: the corpus has none of the held-out pictures.
     """
-    return KINDS[kind](Files(source), target, side)
+    count = KINDS[kind](Files(source), target, side)
+    blur = "Gaussian" if kind == "gaussian" else "motion"
+    (target / "set.json").write_text(json.dumps({"blur": blur, "kind": kind}) + "\n", encoding="utf-8")
+    return count
 
 
 def _write_motion(files: Files, target: Path, side: int | None) -> int:
