@@ -11,13 +11,15 @@ import torch
 
 from deblur_demo.errors import SettingError
 from deblur_demo.runtime.device import Placement, place
+from training.budget import Wanted, refuse_hopeless, share_out
 from training.data.validation import write_validation
 from training.evaluation import folder_and_slice
-from training.rows import Bench, budget, plan, run, to_json
+from training.plan import plan
+from training.rows import Bench, run, to_json
 from training.scores import Pair, pairs_in
 from training.start import open_corpus
 from training.tables import Table, named_table
-from training.tabulate import conv_speed, plan_table, result_table, scaling
+from training.tabulate import conv_speed, plan_table, result_table, scaling, sizes
 
 SMALL = {"motion": 192, "clips": 128, "gaussian": None}  # side of a validation picture in a scaled run
 WHOLE = 10**9  # seconds, for a run without an end
@@ -33,31 +35,38 @@ def reproduce(arguments: argparse.Namespace) -> None:
     written = plan(table, scaled=False, vgg16=arguments.vgg16)
     scaled = arguments.minutes is not None and not arguments.as_written
     jobs = plan(table, scaled=True, vgg16=arguments.vgg16) if scaled else written
-    print(plan_table(table, jobs, conv_speed(placement), arguments.minutes, arguments.seeds), flush=True)
+    speed = conv_speed(placement)
+    print(plan_table(table, jobs, speed, arguments.minutes, arguments.seeds), flush=True)
     if arguments.dry_run:
         return
+    small = arguments.minutes is not None
+    if small:
+        refuse_hopeless(jobs, speed, 60 * arguments.minutes, may_shrink=scaled)
     if arguments.data is None:
         raise SettingError("reproduce has no pictures to train on", "--data FOLDER", "Name one, or add --dry-run")
     folder = arguments.out or Path("runs") / arguments.table
     folder.mkdir(parents=True, exist_ok=True)
-    trained = [job for job in jobs if job.recipe and not job.reason and not job.row.weights_of]
+    trained = [job for job in jobs if job.trained]
     corpus = open_corpus(arguments.data, [job.recipe for job in trained], placement.device)
-    small = arguments.minutes is not None
     sets = _sets(arguments, table, folder, small)
     start = time.monotonic()  # how long it takes to read the pictures should not decide how long rows are trained
     bench = Bench(corpus, sets, placement, folder)
     if not small:
         found, note = run(jobs, bench, None, start + WHOLE), ""
     else:
-        share = budget(
-            bench.timings(jobs),
-            min(sum(map(len, clips)) for clips in bench.sets.values()),
-            60 * arguments.minutes - (time.monotonic() - start),
-            arguments.seeds,
-            min(job.recipe.updates for job in trained),
+        deadline = start + 60 * arguments.minutes
+        wanted = Wanted(
+            pictures=min(sum(map(len, clips)) for clips in sets.values()),
+            clip=max(len(clips[0]) for clips in sets.values()),
+            seeds=arguments.seeds,
+            updates=min(job.recipe.updates for job in trained),
         )
+        planned = sizes(jobs)
+        jobs, share = share_out(jobs, bench.measure, wanted, lambda: deadline - time.monotonic(), may_shrink=scaled)
+        if sizes(jobs) != planned:
+            print(f"Too few updates would fit: batch x crop is {sizes(jobs)} instead of {planned}, in all rows alike.")
         print(f"{share.updates} updates a row, {share.seeds} seeds, {share.pictures} pictures to test on", flush=True)
-        found = run(jobs, bench, share, start + 60 * arguments.minutes)
+        found = run(jobs, bench, share, deadline)
         note = scaling(jobs, written, share, arguments.minutes, _machine(placement))
     text = result_table(table, jobs, found, note)
     (folder / f"{arguments.table}.md").write_text(text, encoding="utf-8")

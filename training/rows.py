@@ -1,8 +1,8 @@
-"""The rows of a paper's table: planned, timed, trained alike, and evaluated.
+"""The rows of a paper's table: timed, trained alike, and evaluated.
 
 With ``--minutes`` a table is scaled down: every row gets the same number of updates, as many as
-the time allows, with two seeds where that leaves enough of them. Nothing else decides how long a
-row is trained, so rows can be compared with each other, though not with the paper.
+the time allows (see ``budget.py``). Nothing else decides how long a row is trained, so rows can be
+compared with each other, though not with the paper.
 """
 
 from __future__ import annotations
@@ -12,109 +12,18 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
-import torch
-
-from deblur_demo.errors import SettingError
-from deblur_demo.models import checkpoint, registry
-from deblur_demo.models.complexity import gmacs
+from deblur_demo.models import checkpoint
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.device import Placement
 from deblur_demo.runtime.ensemble import SelfEnsemble
+from training.budget import Budget, Timing
 from training.config import Recipe
 from training.data.corpus import Corpus
 from training.loop import Trainer
+from training.plan import Job
 from training.scores import Pair, Scores, score
-from training.tables import Row, Table
-
-ENOUGH = 32  # updates below which a second seed would cost more than it tells
-RESERVE = 0.1  # share of the time kept back for what the timing missed
-
-
-@dataclass(frozen=True)
-class Job:
-    """A row with the recipe that it will be trained by, None where nothing is trained for it.
-
-    Attributes:
-        reason: why nothing is trained and nothing can be evaluated; "" where it can.
-    """
-
-    row: Row
-    recipe: Recipe | None
-    reason: str = ""
-
-    @property
-    def parameters(self) -> int | None:
-        """Trained parameters, None for a row that has no network here."""
-        return None if self.recipe is None else _counted(self.recipe)[0]
-
-    @property
-    def gmacs(self) -> float:
-        """Multiply-accumulates of an update in 10^9: forward once, backward twice as much."""
-        return 3 * self.recipe.batch * _counted(self.recipe)[1]
-
-
-def plan(table: Table, scaled: bool, vgg16: Path | None = None) -> list[Job]:
-    """The rows of a table with their recipes, as written or as in a scaled run."""
-    jobs = []
-    for row in table.row:
-        reason = ""
-        if row.quoted:
-            reason = "another network's figure"
-        elif row.needs_vgg16 and vgg16 is None:
-            reason = "needs --vgg16 FILE"
-        loss = {"vgg16": str(vgg16)} if row.needs_vgg16 and vgg16 else None
-        recipe = None if row.quoted else table.recipe(row.weights_of or row.id, scaled, loss=loss)
-        jobs.append(Job(row, recipe, reason))
-    return jobs
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds that a row takes: to set up and put away, for each update, and to evaluate one picture."""
-
-    fixed: float
-    update: float
-    picture: float
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What the time allows: updates of every row, seeds, and pictures to evaluate on."""
-
-    updates: int
-    seeds: int
-    pictures: int
-
-
-def budget(timings: Sequence[Timing], pictures: int, seconds: float, most_seeds: int, longest: int) -> Budget:
-    """Share the time out.
-
-    Args:
-        timings: of the rows.
-        pictures: in the validation set.
-        seconds: that are left.
-        most_seeds: wanted.
-        longest: updates of the shortest whole schedule, which no row exceeds.
-
-    Raises:
-        SettingError: the time does not suffice for a few updates of each row.
-    """
-    seconds *= 1 - RESERVE
-    per_update, per_picture = sum(t.update for t in timings), sum(t.picture for t in timings)
-    for seeds in range(most_seeds, 0, -1):
-        shown = max(1, min(pictures, int(0.2 * seconds / (seeds * per_picture))))
-        left = seconds - seeds * (sum(t.fixed for t in timings) + shown * per_picture)
-        updates = min(longest, int(left / (seeds * per_update)))
-        if updates >= (ENOUGH if seeds > 1 else 2):
-            return Budget(updates, seeds, shown)
-    wanted = sum(t.fixed for t in timings) + per_picture + ENOUGH * per_update
-    raise SettingError(
-        f"{seconds / 60:.1f} minutes are too few for {len(timings)} rows", f"about {wanted / 54:.0f} or more",
-        "Raise --minutes",
-    )  # fmt: skip
 
 
 @dataclass
@@ -138,37 +47,18 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             start = time.monotonic()
             trainer = self._trainer(replace(recipe, updates=10**6), Path(folder))
+            ready = time.monotonic()
             trainer.train_batch()  # the first one is slower
-            ready, before = time.monotonic(), trainer.update
-            while trainer.update - before < 4:
-                trainer.train_batch()
+            warm, before = time.monotonic(), trainer.update
+            trainer.train_batch()
             trained = time.monotonic()
             trainer.save()
             saved = time.monotonic()
-            shown = self._pictures(1)
-            self._score(trainer.average, recipe, 1, shown)
+            self._score(trainer.average, recipe, 1, {name: list(clips[0][:1]) for name, clips in self.sets.items()})
             scored = time.monotonic()
-        per_update = (trained - ready) / (trainer.update - before)
-        fixed = max(0.0, ready - start - per_update * before) + saved - trained
-        return Timing(fixed, per_update, (scored - saved) / max(map(len, shown.values())))
-
-    def timings(self, jobs: Sequence[Job]) -> list[Timing]:
-        """Timings of all rows that are evaluated; those of one network are measured once and scaled by arithmetic."""
-        measured: dict[str, tuple[Timing, float]] = {}
-        found = []
-        for job in jobs:
-            if job.reason:
-                continue
-            if job.recipe.model not in measured:
-                measured[job.recipe.model] = self.measure(job.recipe), job.gmacs
-            timing, base = measured[job.recipe.model]
-            factor, trained = job.gmacs / base, not job.row.weights_of
-            found.append(
-                Timing(
-                    timing.fixed * trained, timing.update * factor * trained, timing.picture * factor * job.row.ensemble
-                )
-            )
-        return found
+        per_update = (trained - warm) / (trainer.update - before)
+        slower = max(0.0, warm - ready - per_update * before)
+        return Timing(ready - start + slower + saved - trained, per_update, scored - saved)
 
     def train(self, recipe: Recipe, name: str, first: Path | None = None, whole: bool = False) -> Path:
         """Train a row, or go on with it.
@@ -219,13 +109,16 @@ class Bench:
 def run(
     jobs: list[Job], bench: Bench, share: Budget | None, deadline: float, say: Callable[[str], None] = print
 ) -> dict[str, list[dict[str, Scores]]]:
-    """Train and evaluate every row that can be, seed by seed, so that a lack of time leaves whole seeds.
+    """Train and evaluate every row that can be, seed by seed.
+
+    The first seed is carried through even if the machine turns out slower than it was timed, for a
+    table with rows missing compares nothing; of further seeds, rows that have no time left are left out.
 
     Args:
         jobs: the plan.
         bench: where.
         share: of a scaled run; None trains whole schedules once.
-        deadline: on the monotonic clock; a row that has not begun by then is left out.
+        deadline: on the monotonic clock, for rows to begin by.
         say: shows progress.
 
     Returns:
@@ -235,12 +128,11 @@ def run(
     for seed in range(share.seeds if share else 1):
         weights: dict[str, Path] = {}
         for job in jobs:
-            row = job.row
-            if job.reason or time.monotonic() > deadline or (row.first_of and row.first_of not in weights):
+            row, needed = job.row, job.row.first_of or job.row.weights_of
+            late = seed > 0 and time.monotonic() > deadline
+            if job.reason or late or (needed and needed not in weights):
                 continue
             if row.weights_of:
-                if row.weights_of not in weights:
-                    continue
                 weights[row.id] = weights[row.weights_of]
             else:
                 recipe = replace(job.recipe, seed=job.recipe.seed + seed)
@@ -274,16 +166,3 @@ def to_json(found: dict[str, list[dict[str, Scores]]]) -> str:
         for row, seeds in found.items()
     }
     return json.dumps(rows, indent=1) + "\n"
-
-
-def _counted(recipe: Recipe) -> tuple[int, float]:
-    """Parameters of the recipe's network, and 10^9 multiply-accumulates of one crop forward."""
-    return _count(recipe.model, json.dumps(recipe.settings, sort_keys=True), recipe.crop)
-
-
-@cache
-def _count(model: str, settings: str, crop: int) -> tuple[int, float]:
-    with torch.device("meta"):
-        network = registry.build(model, **json.loads(settings))
-    stages = 1 if network.traits.iterative else network.traits.steps
-    return network.parameter_count, stages * gmacs(network, crop, crop)

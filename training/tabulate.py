@@ -9,7 +9,8 @@ from itertools import combinations
 import torch
 from torch.nn import functional as F
 
-from training.rows import Budget, Job
+from training.budget import Budget
+from training.plan import Job
 from training.scores import Scores
 from training.tables import Table
 
@@ -26,7 +27,7 @@ def plan_table(table: Table, jobs: Sequence[Job], speed: float, minutes: float |
         minutes: of a scaled run, None for whole schedules.
         seeds: of a scaled run.
     """
-    trained = [job for job in jobs if job.recipe and not job.reason and not job.row.weights_of]
+    trained = [job for job in jobs if job.trained]
     most = min(job.recipe.updates for job in trained)
     if minutes is not None:
         each = sum(job.gmacs for job in trained) * 1e9 * seeds / speed
@@ -55,7 +56,8 @@ def plan_table(table: Table, jobs: Sequence[Job], speed: float, minutes: float |
     )
     if minutes is not None:
         cost += " The time is shared out after timing each row: no row gets more updates than another."
-    return "\n\n".join(part for part in (f"# {table.title}", table.note, "\n".join(lines), cost) if part)
+    parts = (f"# {table.title}", table.note, beyond(jobs), "\n".join(lines), cost)
+    return "\n\n".join(part for part in parts if part)
 
 
 def result_table(table: Table, jobs: Sequence[Job], found: Found, scaled: str) -> str:
@@ -80,7 +82,8 @@ def result_table(table: Table, jobs: Sequence[Job], found: Found, scaled: str) -
         else:
             cells += [f"not run: {job.reason or 'out of time'}"] + [""] * len(sets)
         lines.append("| " + " | ".join(cells) + " |")
-    parts = [f"# {table.title}", table.note, scaled, _inputs(found, sets), "\n".join(lines), _order(table, jobs, found)]
+    parts = [f"# {table.title}", table.note, beyond(jobs), scaled, _inputs(found, sets), "\n".join(lines)]
+    parts.append(_order(table, jobs, found))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -102,6 +105,20 @@ def scaling(jobs: Sequence[Job], written: Sequence[Job], share: Budget, minutes:
         f"{machine}{'; ' + listed if listed else ''}. Figures can be compared with one another, not with the paper's, "
         "and a difference below the spread means nothing."
     )
+
+
+def beyond(jobs: Sequence[Job]) -> str:
+    """What the recipes do that no paper says, in a sentence."""
+    recipe = next(job.recipe for job in jobs if job.trained)
+    return (
+        f"Ours in every row: gradients are clipped at a norm of {recipe.clip:g}, and weights are averaged "
+        f"({recipe.ema:g}) for the test."
+    )
+
+
+def sizes(jobs: Sequence[Job]) -> str:
+    """Batch and crop of the rows: "2 x 64", or all that occur."""
+    return ", ".join(dict.fromkeys(f"{job.recipe.batch} x {job.recipe.crop}" for job in jobs if job.trained))
 
 
 def conv_speed(placement) -> float:
@@ -143,7 +160,7 @@ def _order(table: Table, jobs: Sequence[Job], found: Found) -> str:
     """How many pairs of rows stand in the paper's order."""
     if not table.columns:
         return ""
-    column = table.columns[-1]
+    column = "GoPro" if "GoPro" in table.columns else table.columns[-1]  # what most rows were trained for
     rows = [
         (job.row.paper[column][0], _mean([scores.gain for seed in found[job.row.id] for scores in seed.values()]))
         for job in jobs

@@ -5,20 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from deblur_demo.errors import SettingError
+from deblur_demo.runtime.device import place
 from training import tables
 from training.__main__ import main
+from training.budget import Budget, Timing, Wanted, budget, refuse_hopeless, share_out
 from training.compare import Course, table
-from training.rows import Budget, Timing, budget, plan, run, shortened
-from training.scores import Scores
+from training.config import Recipe
+from training.data.corpus import load_corpus
+from training.plan import lighter, plan
+from training.rows import Bench, run, shortened
+from training.scores import Scores, read_pairs
 from training.tables import Row, Table, named_table
-from training.tabulate import plan_table, result_table, scaling
+from training.tabulate import plan_table, result_table, scaling, sizes
 
 CPU = torch.device("cpu")
 
@@ -140,30 +145,128 @@ def test_without_pictures_nothing_is_trained(capsys: pytest.CaptureFixture):
 
 def test_time_is_shared_out_equally():
     timings = [Timing(fixed=1.0, update=0.1, picture=0.5), Timing(fixed=2.0, update=0.3, picture=0.5)]
-    share = budget(timings, pictures=10, seconds=200, most_seeds=2, longest=92_000)
-    # A fifth of 180 s for two seeds of a picture a second; what is left by 0.4 s an update of both rows.
-    assert share == Budget(updates=int((180 - 2 * (3 + 10)) / 0.8), seeds=2, pictures=10)
-    short = budget(timings, pictures=10, seconds=25, most_seeds=2, longest=92_000)
-    assert short.seeds == 1 and short.pictures == 4 and short.updates == int((22.5 - 3 - 4) / 0.4)
-    assert budget(timings, 10, 10**7, 2, 92_000).updates == 92_000
+    wanted = Wanted(pictures=10, clip=1, seeds=2, updates=92_000)
+    share = budget(timings, wanted, seconds=200)
+    # A fifth of 170 s for two seeds of a picture a second; what is left by 0.4 s an update of both rows.
+    assert share == Budget(updates=int((170 - 2 * (3 + 10)) / 0.8), seeds=2, pictures=10)
+    short = budget(timings, wanted, seconds=25)
+    assert short.seeds == 1 and short.pictures == 4 and short.updates == int((21.25 - 3 - 4) / 0.4)
+    assert budget(timings, wanted, 10**7).updates == 92_000
+    assert budget(timings, wanted, 3).updates == 0
+    # A clip is tested whole, however little time there is.
+    in_clips = budget(timings, replace(wanted, clip=5), seconds=25)
+    assert in_clips.pictures == 5 and in_clips.updates == int((21.25 - 3 - 5) / 0.4)
+
+
+def test_rows_get_lighter_alike():
+    jobs = plan(named_table("brehm-table-2"), scaled=True)
+    steps = [sizes(jobs)]
+    while lighter(jobs) != jobs:
+        jobs = lighter(jobs)
+        steps.append(sizes(jobs))
+    # A batch of 2 holds a photo and a pair, so it stays.
+    assert steps == ["2 x 64", "2 x 32"]
+    assert [job.recipe.settings for job in jobs] == [
+        job.recipe.settings for job in plan(named_table("brehm-table-2"), scaled=True)
+    ]
+    sides = [sizes(plan(named_table("park-table-1"), scaled=True))]
+    rows = plan(named_table("park-table-1"), scaled=True)
+    for _ in range(4):
+        rows = lighter(rows)
+        sides.append(sizes(rows))
+    assert sides == ["4 x 96", "4 x 48", "4 x 32", "2 x 32", "2 x 32"]
+    grid = plan(named_table("bologna-carlo-grid"), scaled=True)
+    assert sizes(lighter(lighter(grid))) == "2 x 32"
+
+
+class Clock:
+    """Seconds left of a run in which timing a row takes ten of its updates, and nothing else any time."""
+
+    def __init__(self, seconds: float, per_pixel: float):
+        self.seconds, self.per_pixel, self.timed = seconds, per_pixel, []
+
+    def measure(self, recipe: Recipe) -> Timing:
+        update = self.per_pixel * recipe.batch * recipe.crop**2
+        self.seconds -= 10 * update
+        self.timed.append(f"{recipe.model} {recipe.batch} x {recipe.crop}")
+        return Timing(0.0, update, 1e-6)
+
+    def left(self) -> float:
+        return self.seconds
+
+
+def test_crops_shrink_where_too_few_updates_would_fit():
+    jobs = plan(named_table("park-table-1"), scaled=True)
+    wanted = Wanted(pictures=4, clip=1, seeds=2, updates=92_000)
+    second = 1 / (4 * 96**2)  # a pixel's, where an update takes a second
+
+    plenty = Clock(1000, second)
+    same, share = share_out(jobs, plenty.measure, wanted, plenty.left)
+    assert same == jobs and share.updates == int((1000 - 6 * 10) * 0.85 / 12) and share.seeds == 2
+    assert len(plenty.timed) == 6, "every row is timed, and once"
+
+    tight = Clock(200, second)
+    smaller, share = share_out(jobs, tight.measure, wanted, tight.left)
+    # 140 s are left after timing: 19 updates of 6 rows; crops of a quarter give four times that, so batches stay.
+    assert sizes(smaller) == "4 x 48" and len(tight.timed) == 12
+    assert share.updates == int((140 - 6 * 2.5) * 0.85 / (2 * 6 * 0.25)) and share.seeds == 2
+
+    kept = Clock(200, second)
+    assert sizes(share_out(jobs, kept.measure, wanted, kept.left, may_shrink=False)[0]) == "4 x 96"
+
+
+def test_what_cannot_be_done_is_refused():
+    jobs = plan(named_table("park-table-1"), scaled=True)
+    wanted = Wanted(pictures=4, clip=1, seeds=2, updates=92_000)
+    for seconds in (30, 61):  # not even enough to time the rows; a second left after that
+        clock = Clock(seconds, 1 / (4 * 96**2))
+        with pytest.raises(SettingError, match="too few for 4 updates of each of 6 rows.*Raise --minutes"):
+            share_out(jobs, clock.measure, wanted, clock.left, may_shrink=False)
     with pytest.raises(SettingError, match="--minutes"):
-        budget(timings, 10, 5, 2, 92_000)
+        refuse_hopeless(plan(named_table("brehm-table-2"), scaled=False), 1e10, 90, may_shrink=False)
+    refuse_hopeless(plan(named_table("brehm-table-2"), scaled=True), 1e10, 90)
+
+
+def test_it_is_refused_before_anything_is_trained(
+    toy: Path, corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    command = ["reproduce", "toy", "--minutes", "0.0001", "--data", str(corpus_folder), "--out", str(tmp_path / "out")]
+    assert main([*command, "--device", "cpu", "--precision", "fp32"]) == 1
+    assert "Raise --minutes" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*-seed*"))
+
+
+def test_rows_that_share_weights_are_timed_once(toy: Path):
+    jobs = plan(named_table("toy"), scaled=True)
+    clock = Clock(1e6, 1e-3)
+    wanted = Wanted(pictures=2, clip=1, seeds=1, updates=40)
+    assert share_out(jobs, clock.measure, wanted, clock.left)[1] == Budget(updates=40, seeds=1, pictures=2)
+    assert clock.timed == ["carlo-s 2 x 32"], "the row without its file of weights is not timed either"
 
 
 def test_a_schedule_shrinks_with_its_updates():
-    recipe = shortened(named_table("park-table-1").recipe("a"), 460)
+    recipe = shortened(replace(named_table("park-table-1").recipe("a"), warmup=500), 460)
     rates = [recipe.rate_at(update) for update in (0, 50, 229, 230, 459)]
     assert rates == pytest.approx([2e-4 / 46, 2e-4, 2e-4, 1e-4, 1e-4])
 
 
-def test_a_row_that_time_ran_out_for_is_marked():
+def test_the_first_seed_is_carried_through_and_further_ones_as_time_allows(
+    toy: Path, corpus_folder: Path, tmp_path: Path
+):
+    jobs = plan(named_table("toy"), scaled=True)
+    pairs = read_pairs(corpus_folder / "gopro/GOPR0372_07_00", slice(0, 1))
+    bench = Bench(load_corpus(corpus_folder, CPU), {"own": [pairs]}, place("cpu", "fp32"), tmp_path)
+    found = run(jobs, bench, Budget(updates=2, seeds=2, pictures=1), deadline=time.monotonic() - 1)
+    assert {row: len(seeds) for row, seeds in found.items()} == {"he": 1, "he-ensemble": 1, "features": 0, "other": 0}
+
+
+def test_a_row_that_was_not_run_is_marked():
     table = Table("T", columns=("GoPro",), base={"model": "carlo-s"}, row=(Row("a", "A"), Row("b", "B")))
-    jobs = plan(table, scaled=False)
-    assert run(jobs, None, None, deadline=time.monotonic() - 1) == {"a": [], "b": []}
     found = {"a": [{"own": rising(2.0)}], "b": []}
-    text = result_table(table, jobs, found, "")
+    text = result_table(table, plan(table, scaled=False), found, "")
     assert cells(text, "A")[-2:] == ["22.00 / 0.600 (1)", "+2.00"]
     assert cells(text, "B")[-2:] == ["not run: out of time", ""]
+    assert "clipped at a norm of 0.2" in text and "averaged (0.999)" in text
 
 
 def test_the_order_of_rows_is_compared_with_the_papers():
