@@ -36,6 +36,8 @@ class Curriculum:
             take their turn, because making a sequence costs as much as training on it.
         temporal_step: how many levels an iteration descends.
         extra: fewest and most further iterations at TL1.
+        least: fewest iterations of a batch, the further ones at TL1. A photo gets as many in use however
+            little it is blurred, and an iteration that was never trained on sharp inputs sharpens them more.
         most: most iterations of a batch; of "direct", their number.
         one_stage: share of the run, at its start, that goes to TL1 in a single iteration. It
             reaches in a third of the time what incremental training reaches from scratch.
@@ -45,6 +47,7 @@ class Curriculum:
     levels: tuple[int, ...] = (7, 9, 11, 13)
     temporal_step: int = 2
     extra: tuple[int, int] = (1, 3)
+    least: int = 0
     most: int = 7
     one_stage: float = 0.0
 
@@ -55,7 +58,7 @@ class Curriculum:
         if self.approach == "direct":
             return [1] * self.most
         descent = list(range(level - self.temporal_step, 1, -self.temporal_step)) + [1]
-        return (descent + [1] * extra)[: self.most]
+        return (descent + [1] * max(extra, self.least - len(descent)))[: self.most]
 
     def in_one_stage(self, progress: float) -> bool:
         """Whether the batch at this share of the run is trained in a single iteration."""

@@ -191,13 +191,17 @@ class Trainer:
     ) -> tuple[list[Estimate], float]:
         new, total = [], torch.zeros((), device=self.device)
         for window, estimate, goal in zip(windows, estimates, goals, strict=True):
+            # Crops without this level come last in the batch; they pass through, which takes no gradient.
+            learning, rest = slice(None, len(goal)), slice(len(goal), None)
             with self.machine.autocast():
-                predictions, state = self.network(window, estimate.image, estimate.state)
-            # Crops without this level come last in the batch; they only pass through.
+                predictions, state = self.network(window[learning], *_part(estimate, learning))
             loss = self.objective.loss(predictions, goal) / len(windows)
             self.machine.backward(loss, self.network, last=len(new) == len(windows) - 1)
             total += loss.detach()
-            new.append(_detached(Estimate(predictions[-1][0], state)))
+            made = [_detached(Estimate(predictions[-1][0], state))]
+            if len(window) > len(goal):
+                made += self._pass_through([window[rest]], [_part(estimate, rest)])
+            new.append(_joined(made))
         for share, group in zip(self._shares, self.optimiser.param_groups, strict=True):
             group["lr"] = rate * share
         total = self.machine.mean(total)
@@ -213,7 +217,7 @@ class Trainer:
 
     @torch.no_grad()
     def _pass_through(self, windows: list[Tensor], estimates: list[Estimate]) -> list[Estimate]:
-        """An iteration that no crop has a goal for."""
+        """An iteration for crops that have no goal in it."""
         new = []
         for window, estimate in zip(windows, estimates, strict=True):
             with self.machine.autocast():
@@ -304,6 +308,15 @@ class Trainer:
                 f"a state of {self.recipe.model} with the recipe's settings",
                 "Name another folder with --state, or delete the file to begin anew",
             ) from error
+
+
+def _part(estimate: Estimate, crops: slice) -> Estimate:
+    return Estimate(estimate.image[crops], tuple(feature[crops] for feature in estimate.state))
+
+
+def _joined(estimates: Sequence[Estimate]) -> Estimate:
+    images, states = zip(*estimates, strict=True)
+    return Estimate(torch.cat(images), tuple(map(torch.cat, zip(*states, strict=True))))
 
 
 def _detached(estimate: Estimate) -> Estimate:

@@ -21,6 +21,12 @@ def test_goals_descend_by_two_levels_and_stay_at_the_truth():
     assert curriculum.goals(13, 3) == [11, 9, 7, 5, 3, 1, 1]
 
 
+def test_the_fewest_iterations_are_filled_up_at_the_truth():
+    assert Curriculum(least=6).goals(1, 1) == [1] * 6
+    assert Curriculum(least=6).goals(7, 1) == [5, 3, 1, 1, 1, 1]
+    assert Curriculum(least=6).goals(13, 1) == Curriculum().goals(13, 1)
+
+
 def test_goals_with_a_temporal_step_of_four_never_fall_below_the_truth():
     assert Curriculum(temporal_step=4).goals(13, 1) == [9, 5, 1, 1]
     assert Curriculum(temporal_step=4).goals(7, 1) == [3, 1, 1]

@@ -15,6 +15,7 @@ import torch
 
 from deblur_demo.errors import CheckpointError
 from deblur_demo.models import checkpoint
+from deblur_demo.models.contract import Estimate
 from training.config import Curriculum, Loss, Recipe
 from training.data.corpus import Corpus, load_corpus
 from training.loop import Trainer
@@ -74,6 +75,29 @@ def test_each_iteration_is_an_update_of_its_own(recipe: Recipe, corpus: Corpus, 
     trainer.train_batch()
     assert 4 <= trainer.update <= 7
     assert not torch.equal(trainer.model.head.weight, trainer.average.head.weight)
+
+
+def test_crops_without_the_level_pass_through_and_teach_nothing(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    trainer = Trainer(recipe, corpus, tmp_path, CPU, precision="fp32")
+    window, goal = torch.rand(3, 1, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    before = Estimate(window[:, 0], tuple(torch.rand(3, *feature.shape[1:]) for feature in _features(trainer)))
+    whole = trainer.model(window, *before)
+    l1(whole.image[:2], goal).backward()
+    expected = trainer.model.head.weight.grad.clone()
+    trainer.optimiser.zero_grad()
+
+    seen = []
+    trainer.optimiser.register_step_pre_hook(lambda *_: seen.append(trainer.model.head.weight.grad.clone()))
+    (after,), _ = trainer._iterate([window], [before], [goal], 1e-4)
+    clipped = seen[0].norm() / expected.norm()
+    assert torch.allclose(seen[0], clipped * expected, atol=1e-6)
+    assert torch.allclose(after.image, whole.image, atol=1e-5)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(after.state, whole.state, strict=True))
+
+
+def _features(trainer: Trainer) -> tuple[torch.Tensor, ...]:
+    window = torch.rand(1, 1, 3, 32, 32)
+    return trainer.model(window, window[:, 0], ()).state
 
 
 def test_a_loss_that_is_not_finite_is_skipped(recipe: Recipe, corpus: Corpus, tmp_path: Path):
