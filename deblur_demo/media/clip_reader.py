@@ -23,6 +23,7 @@ from deblur_demo.media.sound import COPIED
 MAX_RATE = 1000  # frames a second; the fastest clips meant for eyes have 240
 FALLBACK_RATE = Fraction(25)
 PREROLL = 1  # seconds before the start from which is decoded, for key frames that are stored late
+REORDERED = 17  # packets among which the one that is shown last is stored; H.264 and HEVC reorder 16 at most
 
 DAMAGED = "It is damaged: some frames were left out, and those after them may show traces."
 CUT_SHORT = "It is damaged: it ends early."
@@ -39,8 +40,7 @@ def probe_file(path: Path, start: float = 0.0, end: float | None = None) -> Clip
         degrees, _ = decoded.orientation(first)
         width, height = (first.height, first.width) if degrees % 180 else (first.width, first.height)
         check_frame_size(name, width, height)
-        seconds = _seconds(clip)
-        rate = _rate(clip, seconds, name)
+        seconds, rate = _length(clip, name)
         _check_length(name, clip.video.frames, seconds, start, end)
         frames = clip.video.frames or None
         if frames is None and seconds and clip.video.average_rate:
@@ -244,6 +244,38 @@ def _ending(clip: Opened, notices: list[str]) -> Fraction:
     if not clip.video.frames or clip.video.duration is None or CUT_SHORT in notices:
         return Fraction(0)
     return ((clip.video.start_time or 0) + clip.video.duration) * clip.video.time_base - clip.origin
+
+
+def _length(clip: Opened, name: str) -> tuple[float | None, Fraction]:
+    """Seconds and mean frames a second, as declared unless frames are stored behind the declared end."""
+    seconds = _seconds(clip)
+    rate = _rate(clip, seconds, name)
+    begins, ends = _last_shown(clip)
+    if seconds is None or not 0 <= seconds <= begins or begins == 0:
+        return seconds, rate
+    return float(ends), Fraction(clip.video.frames / ends).limit_denominator(100_000)
+
+
+def _last_shown(clip: Opened) -> tuple[Fraction, Fraction]:
+    """When the frame that is shown last begins and ends, read from the end of the file; zeros without a whole index.
+
+    The length of an MP4 adds up the steps from one stored frame to the next. Where frames are stored in
+    another order than they are shown in, at a variable rate, that is not when the last one ends.
+    """
+    index = clip.video.index_entries
+    if not 0 < clip.video.frames == len(index):
+        return Fraction(0), Fraction(0)
+    at = index[max(0, len(index) - REORDERED)].timestamp
+    try:
+        clip.container.seek(at, stream=clip.video, any_frame=True)
+        packets = [packet for packet in clip.container.demux(clip.video) if packet.size and packet.pts is not None]
+    except (av.FFmpegError, ValueError):  # damaged there, which is said when it is read
+        packets = []
+    last = max(packets, key=lambda packet: packet.pts, default=None)
+    if last is None:
+        return Fraction(0), Fraction(0)
+    begins = last.pts * last.time_base - clip.origin
+    return begins, begins + (last.duration or 0) * last.time_base
 
 
 def _seconds(clip: Opened) -> float | None:

@@ -45,6 +45,20 @@ def test_times_of_a_variable_frame_rate_are_exact(home, clips, name, codec):
         assert [frame.duration for frame in frames] == [Fraction(t, 1000) for t in (33, 33, 134, 33, 267, 40)]
 
 
+@pytest.mark.parametrize(("name", "frames"), [("a.mp4", 6), ("a.mov", 6), ("long.mp4", 60)])
+def test_a_declared_length_that_ends_before_the_last_frame_is_not_believed(home, clips, name, frames):
+    """With frames stored in another order, the steps from packet to packet leave out a late last frame."""
+    times = (*range(0, 33 * (frames - 2), 33), 33 * frames + 200, 33 * frames + 1000)
+    path = clips.make(home / name, times=times, options={"bf": "2", "g": "250"}, last=40)
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        assert float(video.duration * video.time_base) < times[-1] / 1000
+    info = probe(path)
+    assert times[-1] < 1000 * info.seconds <= times[-1] + 40 + 1e-6  # it also says how long the last is shown
+    assert float(info.rate) == pytest.approx(frames / info.seconds)
+    assert [frame.time for frame in read_frames(path)] == [Fraction(time, 1000) for time in times]
+
+
 def test_times_of_broadcast_rates_are_exact(home, clips):
     path = clips.make(home / "a.mp4", tuple(range(0, 9 * 1001, 1001)), clock=30000, last=1001)
     assert times(path) == [Fraction(1001 * index, 30000) for index in range(9)]
