@@ -18,7 +18,8 @@ from training.plan import Job, lighter
 ENOUGH = 32  # updates below which crops are made smaller, and a second seed would cost more than it tells
 FEW = 4  # updates of every row below which a table is not begun
 RESERVE = 0.15  # share of the time kept back for what the timing missed
-TESTING = 0.2  # share of the time for testing, at most, as far as whole clips allow
+MEASURING = 0.25  # share of the time after which timing the rows goes on with the smallest crops
+TESTING = 0.2  # share of the time for testing, at most, if one picture takes no more
 HOPELESS = 3.0  # how far arithmetic must be beyond the time: it counts frozen parts as trained, say
 
 
@@ -46,13 +47,11 @@ class Wanted:
 
     Attributes:
         pictures: in the validation set.
-        clip: pictures that are only evaluated together.
         seeds: of each row.
         updates: of the shortest whole schedule, which no row exceeds.
     """
 
     pictures: int
-    clip: int
     seeds: int
     updates: int
 
@@ -72,14 +71,12 @@ def budget(timings: Sequence[Timing], wanted: Wanted, seconds: float) -> Budget:
     seconds *= 1 - RESERVE
     fixed, per_update, per_picture = map(sum, zip(*((t.fixed, t.update, t.picture) for t in timings), strict=True))
     for seeds in range(wanted.seeds, 0, -1):
-        clips = max(
-            1, min(wanted.pictures // wanted.clip, int(TESTING * seconds / (seeds * per_picture * wanted.clip)))
-        )
-        left = seconds - seeds * (fixed + clips * wanted.clip * per_picture)
+        pictures = max(1, min(wanted.pictures, int(TESTING * seconds / (seeds * per_picture))))
+        left = seconds - seeds * (fixed + pictures * per_picture)
         updates = max(0, min(wanted.updates, int(left / (seeds * per_update))))
         if updates >= min(ENOUGH, wanted.updates):
             break
-    return Budget(updates, seeds, clips * wanted.clip)
+    return Budget(updates, seeds, pictures)
 
 
 def share_out(
@@ -106,19 +103,21 @@ def share_out(
     """
     before = left()
     while True:
-        timings = _timings(jobs, measure, left)
+        lightest = _lightest(jobs) if may_shrink else jobs
+        timings = _timings(jobs, measure, left, (1 - MEASURING) * left() if lightest != jobs else 0.0)
+        if timings is None:
+            jobs = lightest
+            continue
         share = budget(timings, wanted, left())
         smaller = jobs
         # Time goes down with the pixels of a batch at best: so far at once, because timing costs time, too.
-        while may_shrink and share.updates * _pixels(jobs) < min(ENOUGH, wanted.updates) * _pixels(smaller):
-            lightest, smaller = smaller, lighter(smaller)
-            if smaller == lightest:
-                break
+        while smaller != lightest and share.updates * _pixels(jobs) < min(ENOUGH, wanted.updates) * _pixels(smaller):
+            smaller = lighter(smaller)
         if smaller == jobs:
             break
         jobs = smaller
     if share.updates < min(FEW, wanted.updates):
-        once = sum(t.fixed + FEW * t.update + wanted.clip * t.picture for t in timings)
+        once = sum(t.fixed + FEW * t.update + t.picture for t in timings)
         raise _too_short(jobs, before, (before - left()) + once / (1 - RESERVE))
     return jobs, share
 
@@ -135,16 +134,19 @@ def refuse_hopeless(jobs: list[Job], speed: float, seconds: float, may_shrink: b
     Raises:
         SettingError: not even a few updates fit.
     """
-    lightest = jobs
-    while may_shrink and lighter(lightest) != lightest:
-        lightest = lighter(lightest)
+    lightest = _lightest(jobs) if may_shrink else jobs
     needed = (FEW + 1) * sum(job.gmacs for job in lightest if job.trained) * 1e9 / speed  # one is for timing it
     if needed > HOPELESS * seconds:
         raise _too_short(jobs, seconds, needed)
 
 
-def _timings(jobs: list[Job], measure: Callable[[Recipe], Timing], left: Callable[[], float]) -> list[Timing]:
-    """Of every row that is evaluated; a row that shares another's weights costs its testing only."""
+def _timings(
+    jobs: list[Job], measure: Callable[[Recipe], Timing], left: Callable[[], float], stop: float
+) -> list[Timing] | None:
+    """Of every row that is evaluated, or None if no more than ``stop`` seconds are left before the last is timed.
+
+    A row that shares another's weights costs its testing only. A ``stop`` of 0 is an error.
+    """
     measured: dict[str, Timing] = {}
     found, before = [], left()
     for job in jobs:
@@ -152,12 +154,20 @@ def _timings(jobs: list[Job], measure: Callable[[Recipe], Timing], left: Callabl
             continue
         key = repr(job.recipe)
         if key not in measured:
-            if left() <= 0:
+            if left() <= stop:
+                if stop > 0:
+                    return None
                 raise _too_short(jobs, before, 2 * before)
             measured[key] = measure(job.recipe)
         one = measured[key]
         found.append(Timing(one.fixed * job.trained, one.update * job.trained, one.picture * job.row.ensemble))
     return found
+
+
+def _lightest(jobs: list[Job]) -> list[Job]:
+    while (smaller := lighter(jobs)) != jobs:
+        jobs = smaller
+    return jobs
 
 
 def _pixels(jobs: list[Job]) -> int:

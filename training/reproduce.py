@@ -57,7 +57,6 @@ def reproduce(arguments: argparse.Namespace) -> None:
         deadline = start + 60 * arguments.minutes
         wanted = Wanted(
             pictures=min(sum(map(len, clips)) for clips in sets.values()),
-            clip=max(len(clips[0]) for clips in sets.values()),
             seeds=arguments.seeds,
             updates=min(job.recipe.updates for job in trained),
         )

@@ -23,7 +23,9 @@ from training.config import Recipe
 from training.data.corpus import Corpus
 from training.loop import Trainer
 from training.plan import Job
-from training.scores import Pair, Scores, score
+from training.scores import Pair, Scores, mean, measure, windows
+
+COLD = 3.0  # seconds of a first batch from which it need not be told apart from later, quicker ones
 
 
 @dataclass
@@ -43,22 +45,23 @@ class Bench:
     folder: Path
 
     def measure(self, recipe: Recipe) -> Timing:
-        """Time a row on a few updates and one picture, in a folder that is thrown away."""
+        """Time a row on one batch or two and one picture, in a folder that is thrown away."""
         with tempfile.TemporaryDirectory() as folder:
             start = time.monotonic()
             trainer = self._trainer(replace(recipe, updates=10**6), Path(folder))
             ready = time.monotonic()
-            trainer.train_batch()  # the first one is slower
-            warm, before = time.monotonic(), trainer.update
             trainer.train_batch()
+            cold, first = time.monotonic() - ready, trainer.update
+            if cold < COLD:
+                trainer.train_batch()
             trained = time.monotonic()
             trainer.save()
             saved = time.monotonic()
-            self._score(trainer.average, recipe, 1, {name: list(clips[0][:1]) for name, clips in self.sets.items()})
+            self._score(trainer.average, recipe, 1, pictures=1)
             scored = time.monotonic()
-        per_update = (trained - warm) / (trainer.update - before)
-        slower = max(0.0, warm - ready - per_update * before)
-        return Timing(ready - start + slower + saved - trained, per_update, scored - saved)
+        later = trainer.update - first
+        per_update = (trained - ready - cold) / later if later else cold / first
+        return Timing(ready - start + max(0.0, cold - per_update * first) + saved - trained, per_update, scored - saved)
 
     def train(self, recipe: Recipe, name: str, first: Path | None = None, whole: bool = False) -> Path:
         """Train a row, or go on with it.
@@ -77,30 +80,29 @@ class Bench:
         if first is not None and trainer.update == 0:
             trainer.start_from(checkpoint.load(first)[0], "first")
         if trainer.update < recipe.updates:
-            trainer.run(float("inf"), self._pictures(None) if whole else {})
+            everything = {name: [pair for clip in clips for pair in clip] for name, clips in self.sets.items()}
+            trainer.run(float("inf"), everything if whole else {})
         if not whole:
             (folder / "state.pt").unlink(missing_ok=True)  # a scaled run is never gone on with
         return folder / "best.safetensors"
 
     def evaluate(self, weights: Path, recipe: Recipe, ensemble: int, pictures: int | None) -> dict[str, Scores]:
-        """Scores of a row's weights on about so many pictures of every set; None: all."""
-        return self._score(checkpoint.load(weights)[0], recipe, ensemble, self._pictures(pictures))
+        """Scores of a row's weights on at most so many pictures of every set; None: all."""
+        return self._score(checkpoint.load(weights)[0], recipe, ensemble, pictures)
 
-    def _pictures(self, count: int | None) -> dict[str, list[Pair]]:
-        """Whole clips, evenly spread over every set, until there are so many pictures."""
-        chosen = {}
-        for name, clips in self.sets.items():
-            wanted = len(clips) if count is None else max(1, min(len(clips), count // len(clips[0])))
-            # The middles of equal parts, so that a single one is not always the first.
-            places = [(2 * index + 1) * len(clips) // (2 * wanted) for index in range(wanted)]
-            chosen[name] = [pair for place in places for pair in clips[place]]
-        return chosen
-
-    def _score(self, model, recipe: Recipe, ensemble: int, sets: dict) -> dict[str, Scores]:
+    def _score(self, model, recipe: Recipe, ensemble: int, pictures: int | None) -> dict[str, Scores]:
         if ensemble > 1:
             model = SelfEnsemble(model, ensemble)
         deblurrer = Deblurrer(model, self.placement.device.type, self.placement.precision)
-        return {name: score(deblurrer, pairs, recipe.iterations or None) for name, pairs in sets.items()}
+        found = {}
+        for name, clips in self.sets.items():
+            found[name] = mean([
+                measure(pair, deblurrer.steps(window, recipe.iterations or None))
+                for clip, places in spread(clips, pictures)
+                for place, (pair, window) in enumerate(windows(clip, model.traits.frames))
+                if place in places
+            ])  # fmt: skip
+        return found
 
     def _trainer(self, recipe: Recipe, folder: Path) -> Trainer:
         return Trainer(recipe, self.corpus, folder, self.placement.device, precision=self.placement.precision)
@@ -145,6 +147,29 @@ def run(
             figures = ", ".join(f"{name} {one.psnr[-1]:.2f} dB ({one.gain:+.2f})" for name, one in scores.items())
             say(f"{row.id}, seed {seed}: {figures}")
     return found
+
+
+def spread(clips: Sequence[Sequence], count: int | None) -> list[tuple[Sequence, list[int]]]:
+    """Which pictures of which clips to test on: of as many clips as there are, and of each the middle ones.
+
+    Args:
+        clips: of a set; single pictures are clips of one.
+        count: most pictures, at least 1; None: all.
+
+    Returns:
+        Clips, evenly spread, with the places of their pictures. The others serve as neighbours.
+    """
+    if count is None:
+        return [(clip, list(range(len(clip)))) for clip in clips]
+    many = min(len(clips), count)
+    # The middles of equal parts, so that a single one is not always the first.
+    chosen = [clips[(2 * index + 1) * len(clips) // (2 * many)] for index in range(many)]
+    places = []
+    for clip in chosen:
+        each = min(len(clip), count // many)
+        first = (len(clip) - each) // 2
+        places.append(list(range(first, first + each)))
+    return list(zip(chosen, places, strict=True))
 
 
 def shortened(recipe: Recipe, updates: int) -> Recipe:

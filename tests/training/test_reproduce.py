@@ -20,7 +20,7 @@ from training.compare import Course, table
 from training.config import Recipe
 from training.data.corpus import load_corpus
 from training.plan import lighter, plan
-from training.rows import Bench, run, shortened
+from training.rows import Bench, run, shortened, spread
 from training.scores import Scores, read_pairs
 from training.tables import Row, Table, named_table
 from training.tabulate import plan_table, result_table, scaling, sizes
@@ -145,7 +145,7 @@ def test_without_pictures_nothing_is_trained(capsys: pytest.CaptureFixture):
 
 def test_time_is_shared_out_equally():
     timings = [Timing(fixed=1.0, update=0.1, picture=0.5), Timing(fixed=2.0, update=0.3, picture=0.5)]
-    wanted = Wanted(pictures=10, clip=1, seeds=2, updates=92_000)
+    wanted = Wanted(pictures=10, seeds=2, updates=92_000)
     share = budget(timings, wanted, seconds=200)
     # A fifth of 170 s for two seeds of a picture a second; what is left by 0.4 s an update of both rows.
     assert share == Budget(updates=int((170 - 2 * (3 + 10)) / 0.8), seeds=2, pictures=10)
@@ -153,9 +153,15 @@ def test_time_is_shared_out_equally():
     assert short.seeds == 1 and short.pictures == 4 and short.updates == int((21.25 - 3 - 4) / 0.4)
     assert budget(timings, wanted, 10**7).updates == 92_000
     assert budget(timings, wanted, 3).updates == 0
-    # A clip is tested whole, however little time there is.
-    in_clips = budget(timings, replace(wanted, clip=5), seconds=25)
-    assert in_clips.pictures == 5 and in_clips.updates == int((21.25 - 3 - 5) / 0.4)
+
+
+def test_pictures_to_test_on_are_spread_over_clips():
+    clips = ["abcde", "fghij", "klmno"]
+    assert spread(clips, 1) == [("fghij", [2])]
+    assert spread(clips, 5) == [(clip, [2]) for clip in clips]
+    assert spread(clips, 10) == [(clip, [1, 2, 3]) for clip in clips]
+    assert spread(clips, None) == spread(clips, 99) == [(clip, [0, 1, 2, 3, 4]) for clip in clips]
+    assert spread(list("abcd"), 2) == [("b", [0]), ("d", [0])]
 
 
 def test_rows_get_lighter_alike():
@@ -180,14 +186,14 @@ def test_rows_get_lighter_alike():
 
 
 class Clock:
-    """Seconds left of a run in which timing a row takes ten of its updates, and nothing else any time."""
+    """Seconds left of a run in which timing a row takes five of its updates, and nothing else any time."""
 
     def __init__(self, seconds: float, per_pixel: float):
         self.seconds, self.per_pixel, self.timed = seconds, per_pixel, []
 
     def measure(self, recipe: Recipe) -> Timing:
         update = self.per_pixel * recipe.batch * recipe.crop**2
-        self.seconds -= 10 * update
+        self.seconds -= 5 * update
         self.timed.append(f"{recipe.model} {recipe.batch} x {recipe.crop}")
         return Timing(0.0, update, 1e-6)
 
@@ -197,19 +203,24 @@ class Clock:
 
 def test_crops_shrink_where_too_few_updates_would_fit():
     jobs = plan(named_table("park-table-1"), scaled=True)
-    wanted = Wanted(pictures=4, clip=1, seeds=2, updates=92_000)
+    wanted = Wanted(pictures=4, seeds=2, updates=92_000)
     second = 1 / (4 * 96**2)  # a pixel's, where an update takes a second
 
     plenty = Clock(1000, second)
     same, share = share_out(jobs, plenty.measure, wanted, plenty.left)
-    assert same == jobs and share.updates == int((1000 - 6 * 10) * 0.85 / 12) and share.seeds == 2
+    assert same == jobs and share.updates == int((1000 - 6 * 5) * 0.85 / 12) and share.seeds == 2
     assert len(plenty.timed) == 6, "every row is timed, and once"
 
     tight = Clock(200, second)
     smaller, share = share_out(jobs, tight.measure, wanted, tight.left)
-    # 140 s are left after timing: 19 updates of 6 rows; crops of a quarter give four times that, so batches stay.
+    # 170 s are left after timing: 24 updates of 6 rows; crops of a quarter give four times that, so batches stay.
     assert sizes(smaller) == "4 x 48" and len(tight.timed) == 12
-    assert share.updates == int((140 - 6 * 2.5) * 0.85 / (2 * 6 * 0.25)) and share.seeds == 2
+    assert share.updates == int((170 - 6 * 1.25) * 0.85 / (2 * 6 * 0.25)) and share.seeds == 2
+
+    # Where timing alone takes a quarter of the time, it goes on with the smallest.
+    short = Clock(100, second)
+    assert sizes(share_out(jobs, short.measure, wanted, short.left)[0]) == "2 x 32"
+    assert short.timed[4:6] == ["mtrnn-lite 4 x 96", "mtrnn-lite 2 x 32"] and len(short.timed) == 5 + 6
 
     kept = Clock(200, second)
     assert sizes(share_out(jobs, kept.measure, wanted, kept.left, may_shrink=False)[0]) == "4 x 96"
@@ -217,8 +228,8 @@ def test_crops_shrink_where_too_few_updates_would_fit():
 
 def test_what_cannot_be_done_is_refused():
     jobs = plan(named_table("park-table-1"), scaled=True)
-    wanted = Wanted(pictures=4, clip=1, seeds=2, updates=92_000)
-    for seconds in (30, 61):  # not even enough to time the rows; a second left after that
+    wanted = Wanted(pictures=4, seeds=2, updates=92_000)
+    for seconds in (14, 31):  # not even enough to time the rows; a second left after that
         clock = Clock(seconds, 1 / (4 * 96**2))
         with pytest.raises(SettingError, match="too few for 4 updates of each of 6 rows.*Raise --minutes"):
             share_out(jobs, clock.measure, wanted, clock.left, may_shrink=False)
@@ -239,7 +250,7 @@ def test_it_is_refused_before_anything_is_trained(
 def test_rows_that_share_weights_are_timed_once(toy: Path):
     jobs = plan(named_table("toy"), scaled=True)
     clock = Clock(1e6, 1e-3)
-    wanted = Wanted(pictures=2, clip=1, seeds=1, updates=40)
+    wanted = Wanted(pictures=2, seeds=1, updates=40)
     assert share_out(jobs, clock.measure, wanted, clock.left)[1] == Budget(updates=40, seeds=1, pictures=2)
     assert clock.timed == ["carlo-s 2 x 32"], "the row without its file of weights is not timed either"
 
