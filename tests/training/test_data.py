@@ -39,7 +39,29 @@ def test_pictures_are_sorted_by_where_they_lie(corpus: Corpus):
     [
         ("gopro/GOPR0372_07_00/blur/000109.jpg", False),
         ("gopro/GOPR0372_07_00/blur/000110.jpg", True),
+        # The same pairs as copies have them: flattened, in crops, in folders by side; and in a layout of their own.
+        ("GoPro/train/input/GOPR0372_07_00-000109.png", False),
+        ("GoPro/train/input/GOPR0372_07_00-000110.png", True),
+        ("train/blur_crops/GOPR0372_07_00-000109_s012.png", False),
+        ("train/blur_crops/GOPR0372_07_00-000129_s001.png", True),
+        ("train/sharp/GOPR0372_07_00/000129.png", True),
+        ("train/sharp/GOPR0372_07_00_000129.png", True),
+        ("target_img/0_GOPR0372_07_00_000129_003754_kernel_25_blurred.png", True),
+        ("GoPro_INTER/GOPR0372_07_00/000064/gt/gt_sharp.png", True),
+        # Frames and levels of GOPRO_Large_all: pair 110 is the mean of frames 764 to 770.
+        ("GOPRO_Large_all/train/GOPR0372_07_00/000767.png", True),
+        ("T-GoPro/train/GOPR0372_07_00/TL13/000767.png", True),
+        ("T-GoPro/train/GOPR0374_11_00/TL13/000767.png", False),
+        # Test clips, wherever they lie; of their scenes, what the authors train on, below train/ only.
         ("gopro_240fps/GOPR0410_11_00/000001.jpg", True),
+        ("GoPro/train/target/GOPR0384_11_05-004081.png", True),
+        ("GoPro/train/input/GOPR0384_11_01-000001.png", False),
+        ("GoPro/train/GOPR0871_11_01/blur_gamma/000249.png", False),
+        ("GoPro/clips/GOPR0384_11_01/000001.png", True),
+        ("GoPro/clips/gopr0871_11_00/000001.png", True),
+        # Cameras of that make number everybody's pictures alike.
+        ("photos/GOPR0384.jpg", False),
+        ("HIDE/train/12fromGOPR0854.MP4.png", False),
         ("photos/kodak/13.jpg", True),
         ("photos/kodak/14.jpg", False),
         ("photos/urban100/img_092.webp", True),

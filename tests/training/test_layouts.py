@@ -71,6 +71,60 @@ def test_gopro_reads_gamma_pairs_and_leaves_the_test_part(tmp_path: Path):
         load_corpus(tmp_path / "test", CPU)
 
 
+@pytest.mark.parametrize("folder", ["test", "GoPro_test", "testset", "val", "Validation-720p", "eval"])
+def test_a_folder_for_evaluation_is_never_trained_on_whatever_its_names(tmp_path: Path, folder: str):
+    plant(tmp_path / "set", f"{folder}/blur/1.png", f"{folder}/sharp/1.png", f"{folder}/x_240fps/a/1.png", "p.png")
+    corpus = load_corpus(tmp_path / "set", CPU)
+    assert len(corpus.photos) == 1 and not corpus.pairs and not corpus.clips
+    assert len(evaluation_pairs(tmp_path / "set" / folder)) == 1
+
+
+def test_a_test_folder_itself_is_never_trained_on(tmp_path: Path):
+    plant(tmp_path / "test", "blur/1.png", "sharp/1.png")
+    plant(tmp_path / "latest", "blur/1.png", "sharp/1.png")
+    with pytest.raises(LayoutError, match="never trained on"):
+        load_corpus(tmp_path / "test", CPU)
+    assert pair_levels(tmp_path / "latest") == [[(1, 2)]]
+
+
+def test_gopro_as_copies_lay_it_out(tmp_path: Path):
+    numbers = [("GOPR0372_07_00", 108), ("GOPR0372_07_00", 109), ("GOPR0372_07_00", 110), ("GOPR0384_11_02", 109)]
+    for folder, name in (
+        ("flat", "train/{side}/{clip}-{number:06d}.png"),
+        ("sides", "train/{side}/{clip}/{number:06d}.png"),
+        ("clips", "train/{clip}/{side}/{number:06d}.png"),
+    ):
+        sides = ("input", "target") if folder == "flat" else ("blur", "sharp")
+        names = [name.format(side=side, clip=clip, number=n) for side in sides for clip, n in numbers]
+        plant(tmp_path / folder, *names, *(one.replace("train", "test").replace("0372", "0410") for one in names))
+        corpus = load_corpus(tmp_path / folder, CPU)
+        # Clips stay apart although two of their pairs have one number; the held-out end is left out.
+        assert [[tuple(map(level, pair)) for pair in series] for series in corpus.pairs] == [[(1, 5), (2, 6)], [(4, 8)]]
+        assert [series.numbers for series in corpus.pairs] == [[108, 109], [109]]
+        assert len(corpus.photos) == 3 and not corpus.clips
+    kair = "{part}_GT{blurred}/GOPR0374_11_00/000001.png"
+    plant(tmp_path / "kair", *(kair.format(part=p, blurred=b) for p in ("train", "test") for b in ("_blurred", "")))
+    assert pair_levels(tmp_path / "kair") == [[(1, 2)]]
+
+
+def test_crops_of_pairs_do_not_follow_one_another(tmp_path: Path):
+    sides = [("blur_crops", "sharp_crops"), ("input_crops", "target_crops")]
+    for blurred, sharp in sides:
+        crops = [f"{side}/GOPR0374_11_00-000001_s00{n}.png" for side in (blurred, sharp) for n in (1, 2)]
+        plant(tmp_path / blurred, *crops)
+        corpus = load_corpus(tmp_path / blurred, CPU)
+        assert len(corpus.pairs) == 1 and len(corpus.pairs[0]) == 2 and corpus.pairs[0].numbers is None
+
+
+def test_blurred_pictures_without_their_truth_are_neither_photos_nor_frames(tmp_path: Path):
+    plant(
+        tmp_path, "blur/GOPR0374_11_00/000001.png", "train_blurred_240fps/walk/000001.png", "input_crops/a_s001.png",
+        "lq/b.png", "deblurring/c.png", "deblur_240fps/walk/000001.png",
+    )  # fmt: skip
+    corpus = load_corpus(tmp_path, CPU)
+    assert list(map(level, corpus.photos)) == [5] and [list(map(level, clip)) for clip in corpus.clips] == [[6]]
+
+
 def test_gopro_scenes_outside_the_official_split_are_left_out_whole(tmp_path: Path):
     plant(tmp_path, "a/GOPR0384_11_01/blur/000001.png", "a/GOPR0384_11_01/sharp/000001.png", "photos/b.png")
     corpus = load_corpus(tmp_path, CPU)
@@ -142,7 +196,8 @@ def test_lai_and_kohler_are_for_evaluation_only(tmp_path: Path):
     )  # fmt: skip
     plant(
         tmp_path / "kohler", "BlurryImages/Blurry1_1.png", "BlurryImages/Blurry1_10.png",
-        "GroundTruth/GroundTruth1_1_1.png", "GroundTruth/GroundTruth1_1_2.png", "GroundTruth/GroundTruth1_10_1.png",
+        "Image1/Kernel1/GroundTruth1_1_1.png", "Image1/Kernel1/GroundTruth1_1_2.png",
+        "Image1/Kernel10/GroundTruth1_10_1.png",
     )  # fmt: skip
     lai = evaluation_pairs(tmp_path / "lai")
     assert len(lai) == 3 and {pair.files[1] for pair in lai} == {"ground_truth/manmade_01.png"}
@@ -170,7 +225,7 @@ def test_own_pairs_photos_and_clips_share_a_folder(tmp_path: Path):
 
 
 def test_gopro_large_all_gives_clips(tmp_path: Path):
-    clips = ("train/GOPR0372_07_00", "test/GOPR0384_11_00")
+    clips = ("train/GOPR0374_11_00", "test/GOPR0384_11_00")
     plant(tmp_path, *[f"{clip}/{number:06d}.png" for clip in clips for number in (1, 2)])
     corpus = load_corpus(tmp_path, CPU)
     assert [len(clip) for clip in corpus.clips] == [2] and not corpus.photos
@@ -191,6 +246,7 @@ def test_a_wrong_folder_is_drawn_the_trees_that_it_resembles(tmp_path: Path):
 def test_every_set_says_where_it_comes_from_and_its_licence():
     text = origins()
     assert all(layout.origin and layout.licence and layout.licence in text for layout in LAYOUTS)
+    assert "Never trained on" in text and "GOPR0372_07_00 from number 110 on" in text
 
 
 def test_links_to_folders_are_followed(tmp_path: Path):

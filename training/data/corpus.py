@@ -172,7 +172,7 @@ def _levels(entries: list[Entry], picture: Callable) -> list[Series]:
 
 
 def _pairs(entries: list[Entry], picture: Callable) -> list[Series]:
-    """A series for each folder of blurred pictures."""
+    """A series for each clip of blurred pictures, or each folder of single ones."""
     series = []
     for clip in _by_clip(entries, "pairs"):
         numbers = [entry.moment for entry in clip]

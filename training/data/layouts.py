@@ -60,7 +60,7 @@ LAYOUTS = (
         """train/GOPR0372_07_00/blur_gamma/000047.png    (blur/ is read where there is no blur_gamma/)
 train/GOPR0372_07_00/sharp/000047.png
 test/GOPR0384_11_00/...                       never trained on""",
-        "https://seungjunnah.github.io/Datasets/gopro (GOPRO_Large; Nah 2017)",
+        "https://seungjunnah.github.io/Datasets/gopro.html (GOPRO_Large; Nah 2017)",
         "CC BY 4.0",
         (
             Rule("pairs", "blur_gamma/{frame}", "sharp/{frame}"),
@@ -72,7 +72,7 @@ test/GOPR0384_11_00/...                       never trained on""",
         """train/train_blur/000/00000000.png
 train/train_sharp/000/00000000.png
 val/val_blur/... val/val_sharp/...            never trained on""",
-        "https://seungjunnah.github.io/Datasets/reds (train_blur, train_sharp, val_blur, val_sharp; Nah 2019)",
+        "https://seungjunnah.github.io/Datasets/reds.html (train_blur, train_sharp, val_blur, val_sharp; Nah 2019)",
         "CC BY 4.0",
         (
             Rule("pairs", "train_blur/{clip}/{frame}", "train_sharp/{clip}/{frame}"),
@@ -97,7 +97,7 @@ GT/1fromGOPR0950.png""",
 RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref/...
 RealBlur_J_test_list.txt, RealBlur_R_test_list.txt     the pairs never trained on""",
         "https://github.com/rimchang/RealBlur (Rim 2020)",
-        "none stated: ask the authors before publishing what was trained on it",
+        "CC BY 4.0",
         (Rule("pairs", r"{clip:scene\d+}/blur/blur_{frame}", "{clip}/gt/gt_{frame}", video=False),),
         test_lists=r"RealBlur_([JR])_test_list\.txt",
     ),
@@ -132,18 +132,37 @@ ground_truth/manmade_01.png""",
     ),
     Layout(
         "Kohler",
-        """Blurry1_1.png ... Blurry4_12.png
-GroundTruth1_1_1.png ...                      every point of the camera's path; the nearest one counts""",
+        """BlurryImages/Blurry1_1.png ... Blurry4_12.png
+Image1/Kernel1/GroundTruth1_1_1.png ...       every point of the camera's path; the nearest one counts""",
         "https://webdav.tuebingen.mpg.de/pixel/benchmark4camerashake (Koehler 2012); for evaluation only",
         "none stated; for evaluation only",
         (Rule("pairs", r"Blurry{image:\d}_{path:\d+}", "GroundTruth{image}_{path}_*", video=False),),
         evaluation_only=True,
     ),
     Layout(
+        "own pairs",
+        """<clip>/blur/000001.png
+<clip>/sharp/000001.png                       of the same name; numbered pictures are taken for a clip
+blur/<clip>/000001.png, sharp/<clip>/...      the clips inside
+input/GOPR0372_07_00-000047.png, target/...   or in the names, as copies of GoPro have them""",
+        "any folder of your own, in blur/ and sharp/ or input/ and target/; so do many copies of the sets above lie",
+        "yours",
+        (
+            Rule("pairs", "blur/{frame}", "sharp/{frame}"),
+            Rule("pairs", "input/{frame}", "target/{frame}"),
+            Rule("pairs", "blur/{clip}/{frame}", "sharp/{clip}/{frame}"),
+            Rule("pairs", "input/{clip}/{frame}", "target/{clip}/{frame}"),
+            Rule("pairs", "{part:train|test}_GT_blurred/{clip}/{frame}", "{part}_GT/{clip}/{frame}"),
+            # Several crops of each picture, which do not follow one another.
+            Rule("pairs", "blur_crops/{frame}", "sharp_crops/{frame}", video=False),
+            Rule("pairs", "input_crops/{frame}", "target_crops/{frame}", video=False),
+        ),
+    ),
+    Layout(
         "GoPro 240 fps",
-        """train/GOPR0372_07_00/000001.png               (GOPRO_Large_all; make T-GoPro of it with prepare --temporal)
+        """train/GOPR0374_11_00/000001.png               (GOPRO_Large_all; make T-GoPro of it with prepare --temporal)
 any_240fps_folder/<clip>/000001.png           one's own: "240fps" in the name of the folder""",
-        "https://seungjunnah.github.io/Datasets/gopro (GOPRO_Large_all)",
+        "https://seungjunnah.github.io/Datasets/gopro.html (GOPRO_Large_all)",
         "CC BY 4.0",
         (
             Rule("frames", f"{{clip:{GOPRO_CLIP}}}/{{frame}}"),
@@ -157,14 +176,6 @@ train/<clip>/TL3/000013.png  ...  TL13/000013.png""",
         "python -m training prepare GOPRO_Large_all --temporal T-GoPro (Park 2020)",
         "as the clips that it is made of",
         (Rule("levels", r"TL{level:\d+}/{frame}"),),
-    ),
-    Layout(
-        "own pairs",
-        """<clip>/blur/000001.png
-<clip>/sharp/000001.png                       of the same name; numbered pictures are taken for a clip""",
-        "any folder of your own, in blur/ and sharp/ or input/ and target/",
-        "yours",
-        (Rule("pairs", "blur/{frame}", "sharp/{frame}"), Rule("pairs", "input/{frame}", "target/{frame}")),
     ),
     Layout(
         "own photos",
@@ -182,12 +193,22 @@ or an .npz with x_train and x_test            (K, 32, 32, 3) uint8""",
 )
 
 
+KEPT_BACK = """Never trained on, in any layout
+    what lies below a folder called test, val, validation or eval, or test_..., ..._test and so on
+    GoPro's eleven test clips; other clips of their scenes are taken below a folder train/ only
+    GOPR0372_07_00 from number 110 on, where clips are evaluated; GOPRO_Large_all counts the frames
+      of this clip from 323, so there all of it
+    ten photos of Kodak and Urban100, which the validation set "motion" is made of
+  This goes by names: a copy of GoPro without its clips' names is split by its folders alone."""
+
+
 def origins() -> str:
-    """Where each set comes from, its licence and its tree, for ``prepare --help``."""
-    return "\n\n".join(
+    """Where each set comes from, its licence and its tree, and what is kept back, for ``prepare --help``."""
+    sets = (
         f"{layout.name}\n  from     {layout.origin}\n  licence  {layout.licence}\n{indented(layout.tree, 4)}"
         for layout in LAYOUTS
     )
+    return "\n\n".join([*sets, KEPT_BACK])
 
 
 def indented(text: str, by: int) -> str:

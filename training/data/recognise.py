@@ -49,9 +49,10 @@ class LayoutError(InputError):
         return super().__str__() + ("\n\n" + self.trees if self.trees else "")
 
 
-# What lies below such a folder is for evaluation, in any layout.
-_EVALUATION = re.compile(r"(^|/)(test|val|validation|eval)([-_][^/]*)?/", re.IGNORECASE)
-_BLURRED = re.compile(r"(^|/)([^/]*blur[^/]*|input|lq)/", re.IGNORECASE)
+# What lies below such a folder is for evaluation, in any layout: test/, test-close-ups/, GoPro_test/, val_blur/ ...
+_KEPT_BACK = r"(?:test(?:ing|sets?)?|val(?:id|idation)?|eval(?:uation)?)"
+_EVALUATION = re.compile(rf"(^|/)([^/]*[-_])?{_KEPT_BACK}([-_][^/]*)?/", re.IGNORECASE)
+_BLURRED = re.compile(r"(^|/)([^/]*(?<!de)blur[^/]*|(input|lq)([-_][^/]*)?)/", re.IGNORECASE)
 _FIELD = re.compile(r"\{(\w+)(?::((?:[^{}]|\{\d+\})+))?\}")
 
 
@@ -149,6 +150,8 @@ def _matches(
     for stem, name in by_stem.items():
         if name in assigned or not (match := pattern.match(stem)):
             continue
+        if rule.role == "frames" and _BLURRED.search(name):  # of pairs whose truth is missing
+            continue
         fields = match.groupdict()
         truths = _truths(rule, fields, by_stem)
         if rule.role == "pairs" and not truths:
@@ -156,22 +159,25 @@ def _matches(
         if any(truth in assigned for truth in truths):  # blurred another way by an earlier rule
             yield Entry(layout.name, "", False, "", None, 0, (name,))
             continue
-        folder = str(PurePosixPath(name).parent)
-        clip = str(PurePosixPath(folder).parent) if rule.role == "levels" else folder
-        number = re.search(r"\d+$", fields.get("frame") or "")
+        text, number = re.fullmatch(r"(.*?)(\d*)", fields.get("frame") or "").groups()
+        clip = PurePosixPath(name).parent.parent if rule.role == "levels" else PurePosixPath(name).parent
+        if rule.video and number and text.strip("-_ "):  # a folder may hold several clips: GOPR0372_07_00-000047
+            clip = clip / text.strip("-_ ")
         test = (
             layout.evaluation_only
             or _kept_back(files, name)
             or bool({*layout.test_clips} & {*PurePosixPath(name).parts})
             or (tests is not None and tests(name))
         )
-        moment = int(number[0]) if rule.video and number else None
-        yield Entry(layout.name, rule.role, test, clip, moment, int(fields.get("level") or 0), (name, *truths))
+        moment = int(number) if rule.video and number else None
+        yield Entry(layout.name, rule.role, test, str(clip), moment, int(fields.get("level") or 0), (name, *truths))
 
 
 def _kept_back(files: Files, name: str) -> bool:
-    # Who points to the train/ folder of a set means its split, too.
-    return bool(_EVALUATION.search(name)) or held_out(f"{files.source.name}/{name}")
+    # Who points to the train/ or test/ folder of a set means its split, too.
+    folder = files.source.resolve().name
+    pointed = re.fullmatch(_KEPT_BACK, folder, re.IGNORECASE)
+    return bool(pointed or _EVALUATION.search(name)) or held_out(f"{folder}/{name}")
 
 
 def _truths(rule: Rule, fields: dict[str, str], by_stem: dict[str, str]) -> tuple[str, ...]:
