@@ -64,7 +64,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
         jobs, share = share_out(jobs, bench.measure, wanted, lambda: deadline - time.monotonic(), may_shrink=scaled)
         if sizes(jobs) != planned:
             print(f"Too few updates would fit: batch x crop is {sizes(jobs)} instead of {planned}, in all rows alike.")
-        print(f"Updates a row: {share.updates}, seeds: {share.seeds}, pictures to test on: {share.pictures}", flush=True)
+        print(f"Updates a row: {share.updates}, seeds: {share.seeds}, test pictures: {share.pictures}.", flush=True)
         found = run(jobs, bench, share, deadline)
         note = scaling(jobs, written, share, arguments.minutes, _machine(placement))
     text = result_table(table, jobs, found, note)

@@ -132,6 +132,16 @@ def test_what_the_issue_of_every_paper_names_is_there():
 def test_schedules_are_the_papers(table, row, updates, batch, crop, rate):
     recipe = named_table(table).recipe(row)
     assert (recipe.updates, recipe.batch, recipe.crop, recipe.rate) == (updates, batch, crop, rate)
+    assert recipe.rate_at(0) == pytest.approx(rate), "no paper warms up"
+    assert recipe.data, "the card names what it was trained on"
+
+
+def test_the_ablation_without_atrous_rates_has_more_parameters_scaled_down_too():
+    table = named_table("brehm-table-2")
+    for scaled in (False, True):
+        atrous, plain = (table.recipe(row, scaled) for row in ("stage1", "plain"))
+        sizes = [registry.ghost(recipe.model, **recipe.settings).parameter_count for recipe in (atrous, plain)]
+        assert 1.2 < sizes[1] / sizes[0] < 1.6  # "our atrous network has fewer": 64.4 M against 47.9 M
 
 
 def test_rows_of_park_differ_as_printed():
