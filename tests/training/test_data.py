@@ -62,6 +62,10 @@ def test_pictures_are_sorted_by_where_they_lie(corpus: Corpus):
         # Cameras of that make number everybody's pictures alike.
         ("photos/GOPR0384.jpg", False),
         ("HIDE/train/12fromGOPR0854.MP4.png", False),
+        ("reds/003/blur/00000007.png", True),
+        ("REDS/train/train_blur/003/00000007.png", True),
+        ("REDS/train/train_sharp/013/00000003.png", False),
+        ("clips/003/000001.png", False),
         ("photos/kodak/13.jpg", True),
         ("photos/kodak/14.jpg", False),
         ("photos/urban100/img_092.webp", True),

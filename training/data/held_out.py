@@ -43,6 +43,8 @@ HELD_OUT_PHOTOS = (
     "urban100/img_039",
     "urban100/img_092",
 )
+# REDS' clip of this number, of its train/ part as well: photos are evaluated on one of that name.
+_REDS = re.compile(r"(^|/)(reds|(train|val)_(blur|sharp)\w*)/([^/]+/)?003/", re.IGNORECASE)
 
 _CLIP = re.compile(r"(GOPR\d{4})_\d\d_\d\d", re.IGNORECASE)
 _TRAIN = re.compile(r"(^|/)train([-_][^/]*)?/", re.IGNORECASE)
@@ -61,4 +63,4 @@ def held_out(name: str) -> bool:
             # In a layout of another kind its number may mean anything.
             if number is None or int(number[1]) >= HELD_OUT_FROM:
                 return True
-    return str(PurePosixPath(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)
+    return bool(_REDS.search(name)) or str(PurePosixPath(name).with_suffix("")).endswith(HELD_OUT_PHOTOS)

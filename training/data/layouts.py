@@ -198,6 +198,7 @@ KEPT_BACK = """Never trained on, in any layout
     GoPro's eleven test clips; other clips of their scenes are taken below a folder train/ only
     GOPR0372_07_00 from number 110 on, where clips are evaluated; GOPRO_Large_all counts the frames
       of this clip from 323, so there all of it
+    REDS' clip 003, which photos are evaluated on
     ten photos of Kodak and Urban100, which the validation set "motion" is made of
   This goes by names: a copy of GoPro without its clips' names is split by its folders alone."""
 
