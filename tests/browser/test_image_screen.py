@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from deblur_demo.media.heat import paint
+
 pytestmark = pytest.mark.browser
 
 
@@ -51,12 +53,13 @@ def test_a_photo_becomes_three_steps_to_look_at_and_to_keep(visit, photo):
     give(page, photo)
     run(page, 3)
     page.wait_for_selector("#image-status .status.done")
-    assert page.locator("#compare img").count() == 2
-    natural = "images => images.map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
-    assert page.locator("#compare img").evaluate_all(natural) == [[True, 160, 120]] * 2
-    left, right = (page.locator("#compare img").nth(side).bounding_box() for side in (0, 1))
+    layers = page.locator("#image-viewer .layer img")
+    page.wait_for_selector("#image-viewer .layer.after img[alt='Step 3']")
+    decoded = "images => Promise.all(images.map(image => image.decode().then(() => image.naturalWidth)))"
+    assert layers.evaluate_all(decoded) == [160, 160]
+    left, right = (layers.nth(side).bounding_box() for side in (0, 1))
     assert left == pytest.approx(right, abs=0.5)  # one exactly over the other
-    assert page.locator("#strip .thumbnail-item").count() == 4
+    assert page.locator("#image-viewer .crop b").all_inner_texts() == ["Input", "Step 1", "Step 2", "Step 3"]
     assert page.locator("#table tbody tr").count() == 4
     page.wait_for_selector("#step-png:has-text('step 3')")
 
@@ -73,17 +76,92 @@ def test_a_photo_becomes_three_steps_to_look_at_and_to_keep(visit, photo):
     assert np.array_equal(steps[0], given) and np.array_equal(steps[3], last)
     assert not np.array_equal(steps[1], steps[2])
 
-    page.locator("#scrubber input[type=range]").focus()
+    check_steps(page, steps)
+    check_crops(page, steps)
+    check_difference(page, steps)
+
+
+def check_steps(page, steps: list[np.ndarray]) -> None:
+    """Slider, crops and keys put a step on the right; the row and the download follow."""
+    slider = page.locator("#image-viewer .steps input")
+    slider.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_selector("#compare label:has-text('Step 2')")
+    assert page.locator("#image-viewer .right").input_value() == "2"
     page.wait_for_selector("#step-png:has-text('step 2')")
     assert page.locator("#table tr.shown th").inner_text() == "2"
     name, png = downloaded(page, "#step-png")
     assert name == "clock_step_02.png" and np.array_equal(pixels(io.BytesIO(png)), steps[2])
 
-    page.locator("#strip .thumbnail-item").nth(1).click()
-    page.wait_for_selector("#compare label:has-text('Step 1')")
-    assert page.locator("#scrubber input[type=range]").input_value() == "1"
+    page.locator("#image-viewer .crop", has_text="Step 1").click()
+    assert slider.input_value() == "1" and slider.get_attribute("aria-valuetext") == "Step 1"
+    page.wait_for_selector("#table tr.shown th:text-is('1')")
+    page.locator("#image-viewer .view").press(".")
+    page.locator("#image-viewer .view").press(".")
+    page.locator("#image-viewer .view").press(".")  # there is no fourth
+    assert slider.input_value() == "3"
+    page.wait_for_selector("#table tr.shown th:text-is('3')")
+
+
+def check_crops(page, steps: list[np.ndarray]) -> None:
+    """Every crop shows the same place of its step, pixel by pixel, and it is where the frame stands."""
+    page.locator("#image-viewer .whole").click()
+    page.locator("#image-viewer .view").press("ArrowRight")
+    windows = page.locator("#image-viewer .crop .window")
+    corner = "image => image.style.transform.match(/-?[0-9.]+/g).slice(0, 2).map(Number)"
+    ((x, y),) = {tuple(windows.nth(index).locator("img").evaluate(corner)) for index in range(4)}
+    left, top = max(0, round(x)) + 12, max(0, round(y)) + 12  # past the round corners
+    for index, step in enumerate(steps):
+        shot = pixels(io.BytesIO(windows.nth(index).screenshot()))
+        wanted = step[top - round(y) :, left - round(x) :][:60, :60]
+        # Where a crop begins on the screen, between pixels or on one, is up to the browser.
+        shifts = [(top + down, left + across) for down in (-2, -1, 0, 1, 2) for across in (-2, -1, 0, 1, 2)]
+        assert any(np.array_equal(shot[a : a + 60, b : b + 60], wanted) for a, b in shifts), index
+    page.locator("#image-viewer .fit").click()
+
+
+def check_difference(page, steps: list[np.ndarray]) -> None:
+    """The difference of any two is shown in the colours of the legend."""
+    view, button = page.locator("#image-viewer .view"), page.locator("#image-viewer .differ")
+    page.locator("#image-viewer .whole").click()
+    page.add_style_tag(content="#image-viewer :is(.lens, .wipe, .tag) { visibility: hidden }")
+
+    def shot() -> np.ndarray:
+        page.wait_for_timeout(100)
+        whole = pixels(io.BytesIO(view.screenshot()))
+        top, left = (whole.shape[0] - 120) // 2, (whole.shape[1] - 160) // 2
+        return whole[top + 4 : top + 116, left + 4 : left + 156]
+
+    plain = shot()
+    view.press("d")
+    assert button.get_attribute("aria-pressed") == "true" and page.locator("#image-viewer .legend").is_visible()
+    assert "32 levels" in page.locator("#image-viewer .legend").get_attribute("aria-label")
+    apart = shot()
+    wanted = paint(np.abs(steps[3] - steps[0]) @ (0.299, 0.587, 0.114), 32).astype(int)[4:116, 4:156]
+    assert np.abs(apart - plain).mean() > 10 and wanted.max() > 40
+    nearest = min(
+        np.abs(np.roll(apart, (y, x), (0, 1)) - wanted)[4:-4, 4:-4].mean() for y in (-1, 0, 1) for x in (-1, 0, 1)
+    )
+    assert nearest < 4  # the browser works in whole levels
+    page.locator("#image-viewer .left").select_option("Step 3")
+    assert shot().max() == 0, "a step differs in nothing from itself"
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false" and shot().max() > 100
+
+
+def test_the_visitors_choice_stays_while_steps_arrive(visit, tmp_path):
+    large = tmp_path / "large.png"
+    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
+    page = visit()
+    give(page, large)
+    run(page, 6)
+    page.wait_for_selector("#image-viewer .crop:not([disabled]) b:has-text('Step 1')")
+    page.locator("#image-viewer .crop", has_text="Input").click()
+    page.wait_for_selector("#step-png:has-text('the input')")
+    page.wait_for_selector("#image-viewer .crop:not([disabled]) b:has-text('Step 3')")
+    assert page.locator("#image-viewer .right").input_value() == "0"
+    assert page.locator("#table tr.shown th").inner_text() == "0"
+    page.click("#image-cancel")
+    page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
 
 
 def test_a_bad_file_costs_one_line_and_the_page_goes_on(visit, photo, tmp_path):
@@ -160,7 +238,8 @@ def test_nothing_jumps_while_steps_arrive(visit, photo):
         """() => {
           window.seen = new Set();
           const look = () => {
-            const parts = ["#compare", "#scrubber", "#strip", "#step-png", "#table"];
+            const parts = [".view", ".steps", ".crops"].map((part) => "#image-viewer " + part);
+            parts.push("#step-png", "#table");
             const boxes = parts.map((part) => document.querySelector(part)?.getBoundingClientRect());
             if (boxes.every((box) => box?.height > 0))
               window.seen.add(boxes.map((box) => [box.top + scrollY, box.bottom + scrollY].map(Math.round)).join());

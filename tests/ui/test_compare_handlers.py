@@ -86,7 +86,7 @@ def test_the_best_is_marked_and_shown(page, shaky, sharp):
     *_, last = page.run(*asked(shaky, EVERY, [2], truth=sharp))
     run, table = last[page.screen.job.state], last[page.screen.table]
     best = max(run.results, key=lambda picture: picture.figures.psnr)
-    assert last[page.screen.viewer]["best"] == run.pictures.index(best)
+    assert last[page.screen.viewer]["right"] == run.pictures.index(best)
     row = next(row for row in table.split("<tr>") if f">{best.figures.name}<" in row)
     assert f'{best.figures.psnr:.2f} <em class="best">best</em>' in row
     assert table.count(">fastest<") == 1 and table.count(">best<") == 2  # PSNR and SSIM
@@ -94,7 +94,7 @@ def test_the_best_is_marked_and_shown(page, shaky, sharp):
 
 def test_without_a_truth_there_are_no_scores(page, shaky):
     *_, last = page.run(*asked(shaky, ["wiener", "mtrnn-lite"]))
-    assert "PSNR" not in last[page.screen.table] and last[page.screen.viewer]["best"] is None
+    assert "PSNR" not in last[page.screen.table] and last[page.screen.viewer]["right"] is None
     assert [name for name, _ in names(last, page)] == ["Input", "wiener", "mtrnn-lite × 1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import gradio as gr
@@ -45,9 +46,14 @@ def test_a_run_shows_every_step_and_ends_with_all_of_them(page, shaky, sharp_pho
     write_image(sharp_photo, tmp_path / "sharp.png")
     s = page.screen
     updates = list(page.deblur(*asked([shaky], truth=str(tmp_path / "sharp.png"))))
-    shown = [value(update[s.compare]) for update in updates if s.compare in update]
-    assert [pair[1].rsplit("_", 1)[1] for pair in shown] == ["00.png", "01.png", "02.png", "03.png", "03.png"]
-    assert len({pair[0] for pair in shown}) == 1  # the input stays on the left
+    shown = [update[s.viewer] for update in updates if s.viewer in update]
+    assert [viewer["right"] for viewer in shown] == [0, 1, 2, 3, 3]
+    names = ["Input", "Step 1", "Step 2", "Step 3", "Sharp reference"]
+    for viewer in shown:
+        assert [picture["name"] for picture in viewer["pictures"]] == names and viewer["steps"] == 4
+        there = [picture["file"] is not None for picture in viewer["pictures"]]
+        assert there == [index <= viewer["right"] or index == 4 for index in range(5)]
+    assert (shown[0]["width"], shown[0]["height"]) == (72, 48)
     lines = " ".join(update[s.job.status] for update in updates if s.job.status in update)
     assert "Iteration 1 of 3" in lines and "Iteration 3 of 3" in lines
 
@@ -58,25 +64,52 @@ def test_a_run_shows_every_step_and_ends_with_all_of_them(page, shaky, sharp_pho
     moves = [np.abs(after - before).mean() for before, after in zip(pictures, pictures[1:], strict=False)]
     assert moves == pytest.approx([step.change for step in result.steps[1:]], abs=0.3) and min(moves) > 0
     assert all(step.psnr > 10 for step in result.steps)
-    assert last[s.scrubber]["maximum"] == 3 and last[s.job.run]["interactive"] and not last[s.job.cancel]["interactive"]
+    assert [picture["file"]["path"] for picture in shown[-1]["pictures"][:4]] == [
+        str(step.shown) for step in result.steps
+    ]
+    assert shown[-1]["pictures"][2]["note"] == f"{result.steps[2].psnr:.2f} dB"
+    assert last[s.job.run]["interactive"] and not last[s.job.cancel]["interactive"]
     assert "PSNR" in last[s.table] and result.archive.exists()
 
 
-def test_scrubbing_changes_the_right_side_only(page, shaky):
+def marked(update, page) -> tuple[str, str]:
+    """The step whose row is marked, and the file that can be downloaded."""
+    row = update[page.screen.table].partition("aria-current=step")[2]
+    return re.search(r"<th.*?>(\d+)</th>", row)[1], value(update[page.screen.step_png])
+
+
+def look(index) -> SimpleNamespace:
+    """What the viewer tells when the visitor puts a picture on its right."""
+    return SimpleNamespace(index=index)
+
+
+def test_row_and_download_follow_the_viewer(page, shaky):
     s = page.screen
     *_, last = page.deblur(*asked([shaky]))
     run = last[s.job.state]
-    for index in (1, 0, 3, 99):
-        moved = page.scrub(run, None, index)
-        before, after = value(moved[s.compare])
-        step = run.results[0].steps[min(index, 3)]
-        assert (before, after) == (str(run.results[0].steps[0].shown), str(step.shown))
-        assert value(moved[s.step_png]) == str(step.full)
-    chosen = page.pick_step(run, None, SimpleNamespace(index=2))
-    assert chosen[s.scrubber] == 2 and value(chosen[s.compare])[1].endswith("step_02.png")
+    steps = run.results[0].steps
+    assert marked(last, page) == ("3", str(steps[3].full))
+    for index in (1, 0, 3, 99, -1):  # what is behind the last step belongs to it
+        moved = page.pick_step(run, None, look(index))
+        step = steps[min(max(index, 0), 3)]
+        assert marked(moved, page) == (str(step.index), str(step.full)) and s.viewer not in moved
     run.discard()
-    for expired in (page.scrub(run, None, 1), page.pick_photo(run, 0), page.scrub(None, None, 1)):
-        assert text.EXPIRED in expired[s.job.status] and s.compare not in expired
+    for expired in (page.pick_step(run, None, look(1)), page.pick_photo(run, 0), page.pick_step(None, None, look(1))):
+        assert text.EXPIRED in expired[s.job.status] and s.table not in expired
+
+
+def test_what_the_visitor_looks_at_stays_marked_while_steps_arrive(page, shaky):
+    s, seen = page.screen, []
+    for update in page.deblur(*asked([shaky], previous=None)):
+        if s.job.state in update and update[s.job.state] is not None:
+            run = update[s.job.state]
+        if s.table in update:
+            seen.append(marked(update, page)[0])
+            assert update[s.table].count("<tr") == 5, "rows of steps to come are reserved"
+            if len(seen) == 2:
+                moved = page.pick_step(run, None, look(0))
+                assert marked(moved, page)[0] == "0" and moved[s.table].count("<tr") == 5
+    assert seen == ["0", "1", "0", "0", "0"]
 
 
 def test_closing_a_run_between_tiles_leaves_nothing(page, shaky):
@@ -132,7 +165,8 @@ def test_of_several_photos_the_good_ones_are_done(page, shaky, tmp_path):
     assert last[s.picker]["choices"] == [("1. shaky.png", 0), ("2. grey.png", 1)]
     assert text.finished(1, 0, 2, 3)[:20] in last[s.job.status]
     first = page.pick_photo(run, 0)
-    assert value(first[s.steps_zip]).endswith("shaky_steps.zip")
+    assert value(first[s.steps_zip]).endswith("shaky_steps.zip") and first[s.viewer]["right"] == 1
+    assert marked(first, page) == ("1", str(run.results[0].steps[1].full))
 
 
 def test_when_every_photo_is_bad_nothing_is_kept(page, tmp_path):

@@ -7,6 +7,7 @@ import zipfile
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.shrink import shrink
@@ -61,12 +62,23 @@ def test_equal_pictures_have_no_psnr_in_json():
 def test_only_what_is_shown_of_a_large_photo_is_smaller(tmp_path, monkeypatch):
     monkeypatch.setenv("DEBLUR_PREVIEW_MEGAPIXELS", "0.1")
     run = ImageRun(tmp_path)
-    run.begin("large.png")
+    run.begin("large.png", truth=deep_photo(400, 800))
     step = run.add(report(0, deep_photo(400, 800)))
     assert read_image(step.full).pixels.shape == (400, 800, 3)
     shown = read_image(step.shown).pixels
     assert shown.shape[0] * shown.shape[1] <= 100_000 < 1.02 * shown.shape[0] * shown.shape[1]
     assert abs(shown.shape[1] - 2 * shown.shape[0]) <= 2 and shown.dtype == np.uint16
+    assert run.results[0].scale == pytest.approx(shown.shape[1] / 800, abs=0.002)
+    assert read_image(run.results[0].truth).pixels.shape == shown.shape
+
+
+def test_many_large_pictures_are_shown_smaller_than_few(tmp_path):
+    run = ImageRun(tmp_path)
+    for rows, side in ((7, 480), (700, 331)):  # 64 megapixels of all together
+        run.begin("photo.png", rows)
+        assert max(read_image(run.add(report(0, deep_photo(400, 480))).shown).pixels.shape) == pytest.approx(
+            side, abs=1
+        )
 
 
 def test_a_small_photo_is_not_resampled():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deblur_demo.ui import views
-from deblur_demo.ui.image.run import StepFile
+from deblur_demo.ui.image.run import Result, StepFile
 from deblur_demo.ui.image.views import table
 
 STEPS = [
@@ -23,19 +23,24 @@ def cells(html: str) -> list[list[str]]:
 
 
 def test_rows_for_steps_to_come_are_reserved():
-    rows = cells(table(STEPS, shown=2, rows=7))
+    rows = cells(table(Result("a.png", 7, STEPS), shown=2))
     assert len(rows) == 7 and {len(row) for row in rows} == {4}
     assert rows[1] == ["1", "0.25", "1.50", "0.4"] and rows[0][1:3] == ["–", "–"]
     assert rows[5] == ["5", "", "", ""]
 
 
 def test_scores_appear_with_a_truth_and_the_best_is_marked():
-    html = table(SCORED, shown=1, rows=3)
+    html = table(Result("a.png", 3, SCORED), shown=1)
     assert [row[4] for row in cells(html)] == ["24.00", "25.50 best", "25.10"]
     assert html.count("aria-current=step") == 1
 
 
 def test_names_and_notices_are_escaped():
     assert "<img" not in views.status("<img src=x onerror=alert(1)> is no picture", "error")
-    assert "<script" not in table(STEPS, 0, 3, notices=["<script>alert(1)</script>"])
+    assert "<script" not in table(Result("a.png", 3, STEPS, notices=("<script>alert(1)</script>",)), 0)
     assert 'aria-valuenow="42"' in views.status("busy", "busy", 0.42)
+
+
+def test_it_is_said_when_pictures_are_shown_smaller():
+    assert "% of their size" not in table(Result("a.png", 3, STEPS), 0)
+    assert "at 71 % of their size; downloads" in table(Result("a.png", 3, STEPS, scale=0.7071), 0)

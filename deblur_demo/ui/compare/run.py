@@ -10,16 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deblur_demo import settings
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
+from deblur_demo.ui.viewer.comparer import megapixels_each
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
-
-_SHOWN_MEGAPIXELS = 64  # of all pictures together: a browser that shows them takes four bytes a pixel
 
 
 @dataclass(frozen=True)
@@ -114,8 +112,7 @@ class CompareRun(Run):
         """Write what is given, the input (as step 0) and the truth; gives the input."""
         height, width = report.photo.pixels.shape[:2]
         count = len(self.expected) + 1 + (truth is not None)
-        budget = min(settings.PREVIEW_MEGAPIXELS.current(), _SHOWN_MEGAPIXELS / count) * 1e6
-        self.scale = min(1.0, math.sqrt(budget / (height * width)))
+        self.scale = min(1.0, math.sqrt(megapixels_each(count) * 1e6 / (height * width)))
         scores = {name: getattr(report, name) for name in ("psnr", "ssim", "mse")}
         self.pictures.append(self._write(Figures(compare_text.INPUT, **scores), report.photo, "input"))
         if truth is not None:

@@ -39,7 +39,6 @@ NO_MODELS = ("No model is ticked", "one model or more", "Tick some models")
 NO_ITERATIONS = ("No number of iterations is ticked", "one number or more", "Tick some numbers of iterations")
 AUTO_ITERATIONS = ("Iterations are 'auto'", "numbers, so that results can be compared", "Name numbers of iterations")
 TOO_MANY = ("{count} results were asked for", "at most {limit} in one comparison", "Tick fewer models or iterations")
-SHRUNK = "The pictures above are shown at {percent} % of their size; the ZIP holds them in full."
 FAILED = "{name}: {error}"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
-from gradio.data_classes import FileData
-
 from deblur_demo.ui import text
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.compare.run import CompareRun, Figures, Picture
+from deblur_demo.ui.viewer import comparer
+from deblur_demo.ui.viewer import text as viewer_text
 
 _FORMATS = {
     "seconds": "{:.2f}",
@@ -47,27 +47,20 @@ def table(run: CompareRun) -> str:
 
 
 def viewer(run: CompareRun) -> dict:
-    """What ``comparer.js`` shows: pictures in order, the input first, the truth last."""
-    from PIL import Image
-
-    with Image.open(run.pictures[0].shown) as first:
-        width, height = first.size
+    """What the viewer shows: pictures in order, the input first, the truth last, the best one on the right."""
     shown = [_shown(picture) for picture in run.pictures]
-    waiting = [{"name": name, "note": "", "file": None} for name in run.expected[len(run.results) :]]
+    waiting = [comparer.picture(name) for name in run.expected[len(run.results) :]]
     truth = [_shown(run.truth)] if run.truth else []
-    best = run.pictures.index(run.best) if run.best else None
-    return {"width": width, "height": height, "best": best, "pictures": [*shown, *waiting, *truth]}
+    return comparer.shown([*shown, *waiting, *truth], run.pictures.index(run.best) if run.best else None)
 
 
 def _shown(picture: Picture) -> dict:
-    """A picture as the UI library hands it to the browser: with an address, added on its way."""
     figures = picture.figures
-    note = compare_text.note(figures.psnr, figures.seconds)
-    return {"name": figures.name, "note": note, "file": FileData(path=str(picture.shown)).model_dump()}
+    return comparer.picture(figures.name, compare_text.note(figures.psnr, figures.seconds), picture.shown)
 
 
 def _shrunk(run: CompareRun) -> list[str]:
-    return [compare_text.SHRUNK.format(percent=round(100 * run.scale))] if run.scale < 1 else []
+    return [viewer_text.shrunk(run.scale)] if run.scale < 1 else []
 
 
 def _row(figures: Figures, columns: list[str], results: list[Figures], pending: bool = False) -> str:

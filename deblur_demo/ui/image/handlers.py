@@ -56,16 +56,14 @@ class ImageHandlers:
         s = self.screen
         at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         latest = {**at_once, "trigger_mode": "always_last"}
-        shown = [s.compare, s.step_png, s.strip, s.table]
-        results = [*shown, s.scrubber, s.steps_zip]
+        results = [s.viewer, s.step_png, s.steps_zip, s.table]
 
         s.knobs.bind(page)
         inputs = [s.photos, *s.knobs.values, s.truth, s.metadata]
         s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
 
         picked = [s.job.state, s.picker]
-        s.scrubber.input(self.scrub, [*picked, s.scrubber], [s.job.status, *shown], **latest)
-        s.strip.select(self.pick_step, picked, [s.job.status, s.scrubber, *shown], **latest)
+        s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **latest)
         s.picker.input(self.pick_photo, picked, [s.job.status, *results], **latest)
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
@@ -112,11 +110,10 @@ class ImageHandlers:
 
     def _deblur_all(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
         count = len(order.photos)
-        most, _ = order.iterations(deblurrer)
         for number, path in enumerate(order.photos, 1):
             try:
                 for news in follow(run, order, deblurrer, number):
-                    yield self._arrived(news, most) if isinstance(news, Result) else {self.screen.job.status: news}
+                    yield self._arrived(run, news) if isinstance(news, Result) else {self.screen.job.status: news}
             except DeblurError as error:
                 if number == count and not run.results:
                     raise
@@ -124,20 +121,20 @@ class ImageHandlers:
 
     # Looking at results
 
-    def scrub(self, run: ImageRun | None, picked: int | None, index: float) -> Updates:
-        """Show another step on the slider."""
-        if run is None or not run.kept:
+    def pick_step(self, run: ImageRun | None, picked: int | None, event: gr.EventData) -> Updates:
+        """Follow the viewer: the step on its right is marked and can be downloaded."""
+        if run is None or not run.folder.exists():
             return self._expired()
-        result = run.results[picked or 0]
-        return self._at(result, int(index), len(result.steps))
-
-    def pick_step(self, run: ImageRun | None, picked: int | None, event: gr.SelectData) -> Updates:
-        """Show the step whose thumbnail was chosen."""
-        return {self.screen.scrubber: event.index, **self.scrub(run, picked, event.index)}
+        result = run.results[picked or 0] if run.done else run.results[-1]
+        run.picked = int(event.index)
+        return self._marked(run, result)
 
     def pick_photo(self, run: ImageRun | None, picked: int | None) -> Updates:
         """Show another photo of the batch."""
-        return self._complete(run.results[picked or 0]) if run is not None and run.kept else self._expired()
+        if run is None or not run.kept:
+            return self._expired()
+        run.picked = None
+        return self._complete(run, run.results[picked or 0])
 
     def _expired(self) -> Updates:
         return {self.screen.job.status: views.status(text.EXPIRED)}
@@ -171,39 +168,34 @@ class ImageHandlers:
 
     # What the stage shows
 
-    def _arrived(self, result: Result, most: int) -> Updates:
+    def _arrived(self, run: ImageRun, result: Result) -> Updates:
         """A step of a run that goes on; rows are reserved for those to come."""
-        s, newest = self.screen, result.steps[-1].index
+        s = self.screen
         return {
-            **self._at(result, newest, most + 1),
-            s.strip: _thumbnails(result, newest),
+            **self._marked(run, result),
+            s.viewer: image_views.viewer(result),
             s.welcome: gr.update(visible=False),
             s.results: gr.update(visible=True),
             s.picker: gr.update(visible=False),
-            s.scrubber: gr.update(maximum=most, value=newest, interactive=False),
-            s.step_png: gr.update(label=image_text.download_step(newest), value=None, interactive=False),
             s.steps_zip: gr.update(value=None, interactive=False),
         }
 
-    def _complete(self, result: Result) -> Updates:
+    def _complete(self, run: ImageRun, result: Result) -> Updates:
         """All about a photo that is done."""
-        s, last = self.screen, result.steps[-1].index
+        s = self.screen
         return {
-            **self._at(result, last, len(result.steps)),
-            s.strip: _thumbnails(result, last),
-            s.scrubber: gr.update(maximum=last, value=last, interactive=True),
+            **self._marked(run, result),
+            s.viewer: image_views.viewer(result),
             s.steps_zip: gr.update(value=str(result.archive), interactive=True),
         }
 
-    def _at(self, result: Result, index: int, rows: int) -> Updates:
-        """The slider with one step on its right."""
-        s, step = self.screen, result.steps[min(max(index, 0), len(result.steps) - 1)]
-        pair = (str(result.steps[0].shown), str(step.shown))
+    def _marked(self, run: ImageRun, result: Result) -> Updates:
+        """What goes with the step on the right of the viewer: its row, and its download."""
+        s, last = self.screen, result.steps[-1].index
+        step = result.steps[last if run.picked is None else min(max(run.picked, 0), last)]
         return {
-            s.compare: gr.update(value=pair, label=image_text.compare(step.index)),
             s.step_png: gr.update(value=str(step.full), label=image_text.download_step(step.index), interactive=True),
-            s.strip: gr.update(selected_index=step.index),
-            s.table: image_views.table(result.steps, step.index, rows, result.notices),
+            s.table: image_views.table(result, step.index),
         }
 
     def _finished(self, run: ImageRun, count: int, seconds: float) -> Updates:
@@ -211,7 +203,7 @@ class ImageHandlers:
         line = text.finished(result.steps[-1].index, seconds, len(run.results), count)
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(run.results, 1)]
         return {
-            **self._complete(result),
+            **self._complete(run, result),
             **s.job.resting(views.status(line, "done", 1.0)),
             s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=count > 1),
             s.job.state: run,
@@ -227,8 +219,3 @@ class ImageHandlers:
         """The stage as it was when the page opened."""
         s = self.screen
         return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
-
-
-def _thumbnails(result: Result, selected: int) -> dict:
-    pictures = [(str(step.thumbnail), image_text.step_caption(step.index)) for step in result.steps]
-    return gr.update(value=pictures, selected_index=selected)

@@ -12,6 +12,7 @@ from deblur_demo.ui.components import OnePhoto, Photos
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_model, place_runtime, place_truth
+from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "image"
 
@@ -31,11 +32,9 @@ class ImageScreen:
     welcome: gr.HTML
     results: gr.Column
     picker: gr.Dropdown
-    compare: gr.ImageSlider
-    scrubber: gr.Slider
+    viewer: gr.HTML
     step_png: gr.DownloadButton
     steps_zip: gr.DownloadButton
-    strip: gr.Gallery
     table: gr.HTML
 
 
@@ -85,18 +84,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         picker = gr.Dropdown(
             label=image_text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker"
         )
-        compare = gr.ImageSlider(
-            label=image_text.compare(0), type="filepath", format="png", interactive=False, height="var(--stage)",
-            max_height=10_000, buttons=["fullscreen"], elem_id="compare", elem_classes="pair",
-        )  # fmt: skip
-        scrubber = gr.Slider(
-            0, 1, 0, step=1, precision=0, label=image_text.SCRUBBER, info=image_text.SCRUBBER_HELP, interactive=False,
-            buttons=[], elem_id="scrubber",
-        )  # fmt: skip
-        strip = gr.Gallery(
-            show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
-            buttons=[], elem_id="strip", elem_classes="strip",
-        )  # fmt: skip
+        viewer = place_comparer("image-viewer")
         with gr.Row():
             step_png = gr.DownloadButton(
                 image_text.download_step(1), interactive=False, min_width=140, elem_id="step-png"
@@ -104,6 +92,6 @@ def _outputs() -> dict[str, gr.components.Component]:
             steps_zip = gr.DownloadButton(text.DOWNLOAD_STEPS, interactive=False, min_width=140, elem_id="steps-zip")
         table = gr.HTML(elem_id="table", container=True, padding=True)
     return {
-        "welcome": welcome, "results": results, "picker": picker, "compare": compare, "scrubber": scrubber,
-        "step_png": step_png, "steps_zip": steps_zip, "strip": strip, "table": table,
+        "welcome": welcome, "results": results, "picker": picker, "viewer": viewer, "step_png": step_png,
+        "steps_zip": steps_zip, "table": table,
     }  # fmt: skip

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deblur_demo import settings
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
+from deblur_demo.ui.viewer.comparer import megapixels_each
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
@@ -28,7 +28,7 @@ class StepFile:
     Attributes:
         index: 0 is the input.
         full: PNG in the input's size and depth.
-        shown: what the slider shows: ``full`` itself, or a smaller PNG of a very large photo.
+        shown: what the viewer shows: ``full`` itself, or a smaller PNG of a large photo.
         thumbnail: a small PNG for the strip of steps.
         seconds, change, sharpness, psnr, ssim, mse: as in ``StepReport``.
     """
@@ -51,15 +51,21 @@ class Result:
 
     Attributes:
         name: of the uploaded file.
+        rows: steps that there will be at most, the input included.
         steps: as far as they are there.
         archive: None until the last step is there.
         notices: what was assumed while reading, what happened on the way, what the PNG cannot hold.
+        scale: at which part of their sides pictures are shown.
+        truth: the sharp reference as it is shown, or None.
     """
 
     name: str
+    rows: int = 1
     steps: tuple[StepFile, ...] = ()
     archive: Path | None = None
     notices: tuple[str, ...] = ()
+    scale: float = 1.0
+    truth: Path | None = None
 
 
 class ImageRun(Run):
@@ -67,31 +73,46 @@ class ImageRun(Run):
 
     Attributes:
         results: one a photo, in the order of the photos.
+        picked: index of the step that the visitor looks at; None: the newest.
     """
 
     def __init__(self, root: Path):
         super().__init__(root)
         self.results: list[Result] = []
+        self.picked: int | None = None
+        self._megapixels = math.inf
 
-    def begin(self, name: str) -> None:
-        """Make room for the next photo; ``name`` is the uploaded file's."""
-        self.results.append(Result(name))
+    def begin(self, name: str, rows: int = 1, truth: Photo | None = None) -> None:
+        """Make room for the next photo.
+
+        Args:
+            name: of the uploaded file.
+            rows: steps that there will be at most, the input included; many large pictures are shown smaller.
+            truth: its sharp reference.
+        """
+        self.picked, self._megapixels = None, megapixels_each(rows + (truth is not None))
+        # Photos of equal names do not collide, and a download keeps a name that says what it is.
+        folder = self.folder / f"{len(self.results) + 1:03d}"
+        with on_disk(folder):
+            folder.mkdir(exist_ok=True)
+        path = None if truth is None else folder / "truth.png"
+        if path is not None:
+            write_image(shrink(truth, self._megapixels), path)
+        self.results.append(Result(name, rows, truth=path))
 
     def add(self, report: StepReport) -> StepFile:
         """Write one step of the current photo."""
         result = self.results[-1]
-        # Photos of equal names do not collide, and a download keeps a name that says what it is.
-        folder = self.folder / f"{len(self.results):03d}"
-        full = folder / f"{safe_stem(result.name)}_step_{report.index:02d}.png"
-        with on_disk(folder):
-            folder.mkdir(exist_ok=True)
+        full = self.folder / f"{len(self.results):03d}" / f"{safe_stem(result.name)}_step_{report.index:02d}.png"
         self.touch()
         lost = write_image(report.photo, full)
-        shown = _smaller(report.photo, full, "preview", settings.PREVIEW_MEGAPIXELS.current())
+        shown = _smaller(report.photo, full, "preview", self._megapixels)
         thumbnail = _smaller(report.photo, full, "thumbnail", _THUMBNAIL_MEGAPIXELS)
         step = StepFile(full=full, shown=shown, thumbnail=thumbnail, **figures(report))
         notices = tuple(dict.fromkeys((*result.notices, *report.photo.notices, *lost)))
-        self.results[-1] = replace(result, steps=(*result.steps, step), notices=notices)
+        height, width = report.photo.pixels.shape[:2]
+        scale = min(1.0, math.sqrt(self._megapixels * 1e6 / (height * width)))
+        self.results[-1] = replace(result, steps=(*result.steps, step), notices=notices, scale=scale)
         return step
 
     def finish(self) -> None:
@@ -108,7 +129,7 @@ class ImageRun(Run):
             for step in result.steps:
                 file.write(step.full, f"{stem}/step_{step.index:02d}.png")
             file.writestr(f"{stem}/report.json", json.dumps(report, indent=2))
-        self.results[-1] = replace(result, archive=archive)
+        self.results[-1] = replace(result, rows=len(result.steps), archive=archive)
 
     def drop(self) -> None:
         """Forget the current photo, which failed, and delete its files."""

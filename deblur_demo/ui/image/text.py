@@ -10,13 +10,12 @@ METADATA_HELP = "Camera data and place of the photo go into the download. Off: t
 WELCOME = (
     ("Add a photo", "one that came out shaken or smeared"),
     ("Press Deblur", "every iteration shows up as soon as it is ready"),
-    ("Compare", "drag the handle, scrub through the steps, keep the one you like"),
+    ("Compare", "drag the line, go through the steps, zoom into the same place of all, keep the one you like"),
 )
 RESTORED = "Restored photo"
 RESULTS_OF = "Photo"
-SCRUBBER = "Step"
-SCRUBBER_HELP = "0 is your photo. Arrow keys work, too."
 INPUT_STEP = "Input"
+REFERENCE = "Sharp reference"
 TABLE = "Every step in numbers"
 COLUMNS = {
     "step": ("Step", "0 is the photo as it came in"),
@@ -34,11 +33,13 @@ def download_step(index: int) -> str:
     return f"Download step {index} (PNG)" if index else "Download the input (PNG)"
 
 
-def compare(index: int) -> str:
-    """Label of the before/after slider: what is left and what is right."""
-    return f"Input | Step {index}" if index else "Input"
+def step(index: int) -> str:
+    """Name of a picture in the viewer."""
+    return f"Step {index}" if index else INPUT_STEP
 
 
-def step_caption(index: int) -> str:
-    """Caption below a thumbnail."""
-    return str(index) if index else INPUT_STEP
+def note(psnr: float | None, change: float | None) -> str:
+    """What stands below a crop: how close it is to the truth, else how far from the step before."""
+    if psnr is not None:
+        return f"{psnr:.2f} dB"
+    return "" if change is None else f"change {change:.2f}"

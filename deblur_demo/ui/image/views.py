@@ -1,4 +1,4 @@
-"""What is drawn of a photo's steps: the table of their figures."""
+"""What is shown of a photo's steps: the viewer's pictures, and the table of their figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from html import escape
 
 from deblur_demo.ui import text
 from deblur_demo.ui.image import text as image_text
-from deblur_demo.ui.image.run import StepFile, figures
+from deblur_demo.ui.image.run import Result, StepFile, figures
+from deblur_demo.ui.viewer import comparer
+from deblur_demo.ui.viewer import text as viewer_text
 
 _FORMATS = {
     "step": "{}",
@@ -21,15 +23,25 @@ _FORMATS = {
 _SCORES = ("psnr", "ssim", "mse")
 
 
-def table(steps: Sequence[StepFile], shown: int, rows: int, notices: Sequence[str] = ()) -> str:
-    """The figures of every step.
+def viewer(result: Result) -> dict:
+    """What the viewer shows: the steps, the newest on the right, places for those still to come, and the truth."""
+    steps = [
+        comparer.picture(image_text.step(step.index), image_text.note(step.psnr, step.change), step.shown)
+        for step in result.steps
+    ]
+    waiting = [comparer.picture(image_text.step(index)) for index in range(len(steps), result.rows)]
+    truth = [comparer.picture(image_text.REFERENCE, path=result.truth)] if result.truth else []
+    return comparer.shown([*steps, *waiting, *truth], len(steps) - 1, result.rows)
+
+
+def table(result: Result, shown: int | None) -> str:
+    """The figures of every step, empty rows for those still to come, and what was assumed about the photo.
 
     Args:
-        steps: as far as they are there.
-        shown: index of the step on the slider; its row is marked.
-        rows: rows to draw; those of steps still to come are empty, so that nothing jumps.
-        notices: what was assumed about the photo; escaped here.
+        result: as far as it is there.
+        shown: index of the step in the viewer; its row is marked.
     """
+    steps = result.steps
     scored = any(step.psnr is not None for step in steps)
     columns = [name for name in image_text.COLUMNS if scored or name not in _SCORES]
     head = "".join(
@@ -37,8 +49,11 @@ def table(steps: Sequence[StepFile], shown: int, rows: int, notices: Sequence[st
     )
     best = max((step for step in steps if step.psnr is not None), key=lambda step: step.psnr, default=None)
     body = "".join(_row(step, columns, step.index == shown, step is best) for step in steps)
-    blank = "".join(f"<tr><td>{index}</td>{'<td></td>' * (len(columns) - 1)}</tr>" for index in range(len(steps), rows))
-    notes = "".join(f"<li>{escape(line)}</li>" for line in notices)
+    blank = "".join(
+        f"<tr><td>{index}</td>{'<td></td>' * (len(columns) - 1)}</tr>" for index in range(len(steps), result.rows)
+    )
+    shrunk = [viewer_text.shrunk(result.scale)] if result.scale < 1 else []
+    notes = "".join(f"<li>{escape(line)}</li>" for line in (*shrunk, *result.notices))
     return (
         f'<div class="figures"><table><caption>{image_text.TABLE}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}{blank}</tbody></table></div>"

@@ -221,7 +221,7 @@ class LabHandlers:
         return {
             **self._at(shaken, run, left, ("step", newest)),
             s.strip: gr.update(value=pictures, selected_index=newest),
-            s.table: image_views.table(steps, newest, most + 1, run.results[-1].notices),
+            s.table: image_views.table(run.results[-1], newest),
             s.curves: lab_views.curves(steps, most),
             s.steps: gr.update(visible=True),
             s.steps_zip: gr.update(value=None, interactive=False),
@@ -273,7 +273,7 @@ class LabHandlers:
             if shown is not None:
                 path, label = result.steps[shown].shown, lab_text.step(shown)
             updates[s.strip] = gr.update(selected_index=shown)
-            updates[s.table] = image_views.table(result.steps, shown, len(result.steps), result.notices)
+            updates[s.table] = image_views.table(result, shown)
         other, word = {"sharp": (shaken.sharp, lab_text.SHARP)}.get(left, (shaken.blurred, lab_text.BLURRED))
         updates[s.compare] = gr.update(value=(str(other), str(path)), label=lab_text.pair(word, label))
         return updates

@@ -1,17 +1,23 @@
-// Many versions of one picture: the body of a function of (element, trigger, props, server, upload, watch).
+// Many versions of one picture: the body of a function of (element, trigger, props, server, upload, watch), with hands.js.
 //
-// props.value is null, or {width, height, best, pictures: [{name, note, file}]}: all pictures have that size in pixels,
-// file is null while one is still to come, best is the index of the one to show first or null. Two of them lie over each
-// other, parted by a line; all share one zoom and one place, and the crops show what is inside the frame ("lens").
+// props.value is null, or {width, height, right, steps, told, pictures: [{name, note, file, legend}]}, see comparer.py: all
+// pictures have that size in pixels, file is null while one is still to come. Two of them lie over each other, parted by a
+// line, or as the difference between them; all share one zoom and one place, and the crops show what is inside the frame
+// ("lens"). The first `steps` pictures are those of one run, and a slider goes through them. Event: "picked", with the
+// index of what the visitor put on the right.
 const find = (name) => element.querySelector("." + name);
-const [comparer, view, lens, wipe, crops] = ["comparer", "view", "lens", "wipe", "crops"].map(find);
-const [left, right] = [find("left"), find("right")];
+const [comparer, view, both, lens, wipe, crops, legend] = ["comparer", "view", "both", "lens", "wipe", "crops", "legend"].map(find);
+const [left, right, differ, through] = [find("left"), find("right"), find("differ"), element.querySelector(".steps input")];
 const layers = [element.querySelector(".layer.before img"), element.querySelector(".layer.after img")];
 const words = JSON.parse(comparer.dataset.words);
+const fill = (sentence, told) => sentence.replace(/\{(\w+)\}/g, (_, name) => told[name]);
 const CLOSEST = 32; // screen pixels a picture pixel
 const STEP = 1.25; // of one press of + or -
+const SETTLED = 200; // ms without another choice until the server is told
 let shown = null; // the pictures
-let chosen = false; // whether the visitor has picked a side
+let chosen = [false, false]; // which sides the visitor has picked
+let apart = false; // whether the difference is shown
+let telling = 0; // the timer for the server
 let line = 0.5; // where the line is, as a part of the width
 let scale = 0; // CSS pixels a picture pixel; 0: as large as fits
 let middle = [0, 0]; // what is in the middle of the view, in picture pixels
@@ -93,21 +99,52 @@ function place() {
   lens.style.cssText = `left:${corner[0]}px;top:${corner[1]}px;width:${box[0]}px;height:${box[1]}px`;
 }
 
+// What is shown of the two pictures, and what the colours mean.
 function dress() {
-  [left, right].forEach((list, side) => {
-    const picture = shown.pictures[list.value];
+  const sides = [left, right].map((list) => shown.pictures[list.value]);
+  sides.forEach((picture, side) => {
     if (layers[side].getAttribute("src") !== picture.file.url) layers[side].src = picture.file.url;
     layers[side].alt = picture.name;
     element.querySelectorAll(".tag")[side].textContent = picture.name;
   });
+  const coloured = sides.find((picture) => picture.legend); // its difference to a photo would say nothing
+  const difference = apart && !coloured;
+  differ.disabled = Boolean(coloured);
+  differ.setAttribute("aria-pressed", String(difference));
+  both.style.filter = difference ? `url(#${both.dataset.filter})` : "";
+  view.classList.toggle("apart", difference);
   view.classList.toggle("same", left.value === right.value);
-  [...crops.children].forEach((cell, index) => cell.setAttribute("aria-pressed", String(index === Number(right.value))));
+  if (difference) find("tag").textContent = fill(words.apart, { left: sides[0].name, right: sides[1].name });
+  legend.hidden = !difference && !coloured;
+  if (!legend.hidden) {
+    const high = fill(words.most, { levels: legend.dataset.brightest });
+    const [title, ...ends] = difference ? [words.difference, "0", high] : coloured.legend;
+    legend.querySelectorAll("span").forEach((end, index) => (end.textContent = ends[index]));
+    legend.setAttribute("aria-label", fill(words.legend, { title, low: ends[0], high: ends[1] }));
+  }
+  const index = Number(right.value);
+  if (index < shown.steps) through.value = index;
+  through.setAttribute("aria-valuetext", sides[1].name);
+  find("steps").querySelector("output").value = sides[1].name;
+  [...crops.children].forEach((cell, number) => cell.setAttribute("aria-pressed", String(number === index)));
 }
 
-function pick(list, index) {
-  chosen = true;
-  list.value = index;
+function tell() {
+  clearTimeout(telling);
+  telling = setTimeout(() => trigger("picked", { index: Number(right.value) }), SETTLED);
+}
+
+function pick(side, index) {
+  chosen[[left, right].indexOf(side)] = true;
+  side.value = index;
   dress();
+  if (side === right) tell();
+}
+
+// One of the steps that are there.
+function go(index) {
+  const there = shown.pictures.slice(0, shown.steps).filter((picture) => picture.file).length;
+  if (there) pick(right, between(index, 0, there - 1));
 }
 
 function crop() {
@@ -120,159 +157,53 @@ function crop() {
   return cell;
 }
 
-function update() {
-  const first = props.value?.pictures[0].file.url;
-  const another = !shown || shown.pictures[0].file.url !== first;
-  shown = props.value || null;
-  comparer.hidden = !shown;
-  if (!shown) return;
-  view.style.setProperty("--shape", shown.width / shown.height);
-  const kept = [left.value, right.value];
-  for (const list of [left, right]) {
-    list.replaceChildren();
-    shown.pictures.forEach((picture, index) => {
-      const option = new Option(picture.name, index);
-      option.disabled = !picture.file;
-      list.add(option);
-    });
-  }
+function list(side) {
+  side.replaceChildren();
+  shown.pictures.forEach((picture, index) => {
+    const option = new Option(picture.name, index);
+    option.disabled = !picture.file;
+    side.add(option);
+  });
+}
+
+function fillCrops() {
   while (crops.children.length > shown.pictures.length) crops.lastChild.remove();
   shown.pictures.forEach((picture, index) => {
     const cell = crops.children[index] || crop();
     const image = cell.querySelector("img");
     cell.disabled = !picture.file;
-    cell.title = picture.file ? words.pick.replace("{name}", picture.name) : words.waiting;
+    cell.title = picture.file ? fill(words.pick, picture) : words.waiting;
     cell.querySelector("b").textContent = picture.name;
     cell.querySelector("i").textContent = picture.note;
     if (picture.file && image.getAttribute("src") !== picture.file.url) image.src = picture.file.url;
     if (!picture.file) image.removeAttribute("src");
   });
+}
+
+function update() {
+  const before = [left, right].map((side) => shown?.pictures[side.value]?.name);
+  const told = props.value?.pictures ? props.value : null; // right after the page has made it, it is an update to come
+  const another = !shown || shown.pictures[0].file.url !== told?.pictures[0].file.url;
+  shown = told;
+  comparer.hidden = !shown;
+  if (!shown) return;
+  view.style.setProperty("--shape", shown.width / shown.height);
+  comparer.classList.toggle("run", shown.steps > 0);
+  find("steps").hidden = !shown.steps;
+  through.max = Math.max(shown.steps - 1, 1);
+  find("told").textContent = shown.told;
+  [left, right].forEach(list);
+  fillCrops();
   if (another) {
-    [chosen, scale, line] = [false, 0, 0.5];
+    [chosen, apart, scale, line] = [[false, false], false, 0, 0.5];
     middle = spot = whole().map((side) => side / 2);
   }
   const results = shown.pictures.flatMap((picture, index) => (picture.file && index && picture.note ? [index] : []));
-  const newest = shown.best ?? results.at(-1) ?? 0;
-  [left.value, right.value] = chosen ? kept : [0, newest];
+  const first = [0, shown.right ?? results.at(-1) ?? 0];
+  // What the visitor chose is known by its name: its place may be another once it is clear how many there are.
+  const kept = before.map((name) => shown.pictures.findIndex((picture) => picture.name === name && picture.file));
+  [left.value, right.value] = first.map((index, side) => (chosen[side] && kept[side] >= 0 ? kept[side] : index));
   dress();
   place();
 }
 
-// Hands: one finger or the mouse drags, two fingers zoom, a click places the frame
-
-const fingers = new Map();
-let began = null;
-
-function inside(event) {
-  const box = view.getBoundingClientRect();
-  return [event.clientX - box.left - view.clientLeft, event.clientY - box.top - view.clientTop];
-}
-
-view.addEventListener("pointerdown", (event) => {
-  if (event.target === wipe || event.button > 0) return;
-  view.setPointerCapture(event.pointerId);
-  fingers.set(event.pointerId, inside(event));
-  began = fingers.size === 1 ? inside(event) : null;
-});
-
-view.addEventListener("pointermove", (event) => {
-  const before = fingers.get(event.pointerId);
-  if (!before) return;
-  const now = inside(event);
-  const [other] = [...fingers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
-  fingers.set(event.pointerId, now);
-  if (!other) {
-    if (began && Math.hypot(now[0] - began[0], now[1] - began[1]) > 4) began = null;
-    if (!began) move(now[0] - before[0], now[1] - before[1]);
-    return;
-  }
-  const span = (point) => Math.max(8, Math.hypot(point[0] - other[0], point[1] - other[1]));
-  move((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
-  zoom(span(now) / span(before), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
-});
-
-for (const end of ["pointerup", "pointercancel"])
-  view.addEventListener(end, (event) => {
-    if (!fingers.delete(event.pointerId) || end === "pointercancel" || !began) return;
-    spot = at(...began);
-    began = null;
-    place();
-  });
-view.addEventListener("touchmove", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
-view.addEventListener("dblclick", (event) => {
-  if (event.target === wipe) return;
-  if (scale) fit();
-  else zoom(Math.max(real(), 2 * fitting()) / current(), ...inside(event));
-});
-
-// A page that is being scrolled goes on scrolling when it brings the picture under the mouse.
-window.addEventListener("scroll", () => (scrolled = performance.now()), { capture: true, passive: true });
-view.addEventListener(
-  "wheel",
-  (event) => {
-    const out = event.deltaY > 0;
-    if (!event.ctrlKey && ((out && !scale) || performance.now() - scrolled < 400)) return;
-    event.preventDefault();
-    const pixels = event.deltaY * (event.deltaMode === 1 ? 33 : event.deltaMode === 2 ? 300 : 1);
-    zoom(Math.exp(-between(pixels, -200, 200) * (event.ctrlKey ? 0.01 : 0.002)), ...inside(event));
-  },
-  { passive: false },
-);
-
-wipe.addEventListener("pointerdown", (event) => wipe.setPointerCapture(event.pointerId));
-wipe.addEventListener("pointermove", (event) => {
-  if (!wipe.hasPointerCapture(event.pointerId)) return;
-  line = between(inside(event)[0] / size()[0], 0, 1);
-  place();
-});
-
-// Buttons and keys
-
-function fit() {
-  scale = 0;
-  place();
-}
-
-function full() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else comparer.requestFullscreen?.();
-}
-
-function swap() {
-  chosen = true;
-  [left.value, right.value] = [right.value, left.value];
-  dress();
-}
-
-const actions = {
-  closer: () => zoom(STEP), farther: () => zoom(1 / STEP), fit, whole: () => zoom(real() / current()), swap, full,
-};
-for (const [name, action] of Object.entries(actions)) find(name).addEventListener("click", action);
-left.addEventListener("change", () => pick(left, left.value));
-right.addEventListener("change", () => pick(right, right.value));
-
-comparer.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
-  const keys = {
-    "+": actions.closer, "=": actions.closer, "-": actions.farther, 0: fit, 1: actions.whole, x: swap, f: full,
-  };
-  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const arrow = arrows[event.key];
-  if (arrow && event.target === view) keys[event.key] = () => step(...arrow);
-  if (event.target === wipe) {
-    const slide = (to) => () => {
-      line = between(to, 0, 1);
-      place();
-    };
-    if (arrow) keys[event.key] = slide(line + (arrow[0] - arrow[1]) * (event.shiftKey ? 0.1 : 0.01));
-    Object.assign(keys, { Home: slide(0), End: slide(1) });
-  }
-  const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!action) return;
-  event.preventDefault();
-  action();
-});
-
-new ResizeObserver(place).observe(view);
-watch("value", update);
-update();
