@@ -110,15 +110,13 @@ def moving_frames(
     for index in range(settings.frames):
         moments = range(index * settings.subframes, (index + 1) * settings.subframes)
         if index in sharp:
-            moments = [moments[settings.subframes // 2]]
-        exposed = 0
-        for moment in moments:
-            view = _warp(scene, camera[:, moment], crop)
-            for cutout, path in zip(cutouts, own, strict=True):
-                layer = _warp(cutout, camera[:, moment] @ path[:, moment], crop)
-                view = view * (1 - layer[:, 3:]) + layer[:, :3]
-            exposed = exposed + view
-        frames.append(exposed / len(moments))
+            moments = moments[settings.subframes // 2 :][:1]
+        during = slice(moments.start, moments.stop)
+        view = _warp(scene, camera[:, during], crop)  # (B, 3, m, crop, crop)
+        for cutout, path in zip(cutouts, own, strict=True):
+            layer = _warp(cutout, camera[:, during] @ path[:, during], crop)  # (B, 4, m, crop, crop)
+            view = view * (1 - layer[:, 3:]) + layer[:, :3]
+        frames.append(view.mean(dim=2))
     return torch.stack(frames, dim=1)
 
 
@@ -148,8 +146,8 @@ def _random_masks(count: int, side: int, share: float, generator: torch.Generato
     return blob * present
 
 
-def _warp(image: Tensor, homography: Tensor, crop: int) -> Tensor:
-    """Sample the middle ``crop`` of an image through a homography: (B, C, S, S) -> (B, C, c, c)."""
+def _warp(image: Tensor, homographies: Tensor, crop: int) -> Tensor:
+    """Sample the middle ``crop`` of an image through each of m homographies: (B, C, S, S) -> (B, C, m, c, c)."""
     side = image.shape[-1]
     # Pixel centres of the middle crop in [-1, 1] coordinates of the whole (align_corners=False).
     axis = (torch.arange(crop, device=image.device) - (crop - 1) / 2) * 2 / side
@@ -158,6 +156,8 @@ def _warp(image: Tensor, homography: Tensor, crop: int) -> Tensor:
     grid = torch.stack(
         (axis.expand(crop, crop), axis[:, None].expand(crop, crop), torch.ones_like(axis).expand(crop, crop))
     )
-    moved = homography @ grid.reshape(3, -1)  # (B, 3, c*c)
-    moved = (moved[:, :2] / moved[:, 2:]).transpose(1, 2).reshape(-1, crop, crop, 2)
-    return F.grid_sample(image, moved, mode="bilinear", padding_mode="reflection", align_corners=False)
+    moved = homographies @ grid.reshape(3, -1)  # (B, m, 3, c*c)
+    # One below the other in a single tall grid, so that the image is read in one go and need not be repeated.
+    moved = (moved[:, :, :2] / moved[:, :, 2:]).transpose(2, 3).reshape(len(image), -1, crop, 2)  # (B, m*c, c, 2)
+    sampled = F.grid_sample(image, moved, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return sampled.unflatten(2, (-1, crop))
