@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections import OrderedDict
@@ -10,13 +11,18 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from deblur_demo.errors import InputError
+from training.shards import read_shards
+
+try:
+    import cv2
+except ModuleNotFoundError:
+    cv2 = None  # a rented machine may lack it, and what is in a pack Pillow decodes alike
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _EXIF_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5
@@ -26,7 +32,7 @@ class Files:
     """Names and contents, alike for folders and zips.
 
     Attributes:
-        source: the folder, ``.zip`` or single file.
+        source: the folder, ``.zip``, index of a sharded one, or single file.
         names: relative names of all files, in the order of their path's parts; linked folders are followed.
     """
 
@@ -44,7 +50,8 @@ class Files:
             names = [path.relative_to(self.source).as_posix() for path in paths]
         elif self.source.suffix.lower() == ".zip" and self.source.is_file():
             self._archive = zipfile.ZipFile(self.source)
-            names = [name for name in self._archive.namelist() if not name.endswith("/")]
+        elif self.source.suffix.lower() == ".json" and self.source.is_file():
+            self._archive = zipfile.ZipFile(io.BytesIO(read_shards(self.source)))
         elif self.source.is_file():
             names, self.source = [self.source.name], self.source.parent
         else:
@@ -53,6 +60,8 @@ class Files:
                 "a folder of pictures, with photos/ or sharp/ and blur/ say, its .zip, or an .npz",
                 "Correct the path",
             )
+        if self._archive:
+            names = [name for name in self._archive.namelist() if not name.endswith("/")]
         self.names = sorted(names, key=lambda name: PurePosixPath(name).parts)
 
     @property
@@ -90,7 +99,7 @@ class Files:
         Raises:
             InputError: the file cannot be decoded.
         """
-        image = cv2.imdecode(np.frombuffer(self.read(name), np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = (_by_pillow if cv2 is None else _by_opencv)(self.read(name))
         if image is None:
             raise _undecodable(name)
         return torch.from_numpy(image).permute(2, 0, 1)
@@ -146,6 +155,18 @@ class Picture:
 
     def __getitem__(self, index) -> Tensor:
         return self.shelf.pixels(self.name)[index]
+
+
+def _by_opencv(data: bytes) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def _by_pillow(data: bytes) -> np.ndarray | None:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def _undecodable(name: str) -> InputError:

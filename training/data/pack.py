@@ -1,10 +1,12 @@
 """A compact copy of a corpus: the same tree as one ``.zip`` of WebP pictures under a size limit.
 
-Small enough to travel to a rented machine in seconds; ``load_corpus`` reads it like the folder.
+Small enough to travel to a rented machine in seconds, cut in shards if need be; ``load_corpus`` reads
+it like the folder.
 """
 
 from __future__ import annotations
 
+import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,17 +16,19 @@ from tqdm import tqdm
 
 from deblur_demo.errors import OutputError
 from training.data.files import Files
+from training.shards import write_shards
 
 QUALITIES = (95, 92, 90, 88, 86, 84, 82, 80, 75, 70)
 
 
-def pack(source: Path, target: Path, megabytes: float) -> int:
+def pack(source: Path, target: Path, megabytes: float, shard: int = 16 * 2**20) -> int:
     """Write the pack at the highest WebP quality that fits.
 
     Args:
         source: corpus folder.
-        target: the ``.zip``.
+        target: the ``.zip``, or a ``.json`` for the index of its shards.
         megabytes: limit in MiB.
+        shard: most bytes of a shard.
 
     Returns:
         The quality chosen.
@@ -44,12 +48,17 @@ def pack(source: Path, target: Path, megabytes: float) -> int:
             work = pool.map(lambda name, q=quality: _encode(files, name, q), names)
             blobs = list(tqdm(work, total=len(names), desc=f"pack at quality {quality}"))
         if sum(map(len, blobs)) <= megabytes * 2**20:
-            with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+            content = io.BytesIO()
+            with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
                 for name, blob in zip(names, blobs, strict=True):
                     archive.writestr(str(Path(name).with_suffix(".webp")), blob)
                 for name in files.names:
                     if name.endswith("_list.txt"):  # what splits a set must travel with it
                         archive.writestr(name, files.read(name))
+            if target.suffix.lower() == ".json":
+                write_shards(target, content.getvalue(), shard)
+            else:
+                target.write_bytes(content.getvalue())
             return quality
     raise OutputError(
         f"{source} does not fit into {megabytes:g} MiB", "a larger --megabytes", "Leave pictures out or raise the limit"
