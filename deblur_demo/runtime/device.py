@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 
 from deblur_demo.errors import DeviceError
@@ -125,6 +124,8 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached
+    import psutil  # a rented GPU may come without it, and needs no such answer
+
     available = min(psutil.virtual_memory().available, cgroup_room())
     if device.type == "mps":  # shares the memory of the CPU
         return min(available, torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
@@ -133,6 +134,8 @@ def free_memory(device: torch.device) -> int:
 
 def used_memory() -> int:
     """Bytes of memory that this process has, shared libraries included."""
+    import psutil
+
     return psutil.Process().memory_info().rss
 
 
