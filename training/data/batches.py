@@ -53,6 +53,15 @@ class Batch:
         known = temporal_level(self.light, level)
         return torch.cat((known, self.truth)) if level == 1 else known
 
+    def has(self, level: int) -> bool:
+        """Whether any crop has TL``level``."""
+        return level == 1 or len(self.light) > 0
+
+    @property
+    def updates(self) -> int:
+        """Optimiser steps that the batch is good for, one for each iteration with a goal."""
+        return sum(self.has(level) for run in self.runs for level in run.goals)
+
 
 def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage: bool, frames: int = 1) -> Batch:
     """Make batch number ``index``.
