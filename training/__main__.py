@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from deblur_demo.errors import DeblurError
-from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE
+from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE, Setting
 from training.data.layouts import origins
 
 PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
 CLIP = "the same, as the frames of one clip in the order of time; also per frame, and with the flicker"
+
+SHARD = Setting("shard", 16, "most MiB of a file, where a pack or a state is cut in shards", low=0.01, kind=float)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,23 +33,26 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     train = commands.add_parser("train", help="train a recipe for one go, continuing the last one")
-    train.add_argument("recipe", type=Path, help="a file of training/recipes")
-    train.add_argument("--row", help="which row, where the recipe is a table of a paper")
     train.add_argument("--data", type=Path, required=True, help="corpus: a folder, or a pack of one")
-    train.add_argument("--minutes", type=float, default=60, help="length of this go (default %(default)s)")
     train.add_argument("--state", type=Path, help="folder of the run (default runs/<recipe>)")
-    train.add_argument("--updates", type=int, help="updates of the whole schedule, instead of the recipe's")
-    train.add_argument("--batch", type=int, help="crops in a batch, instead of the recipe's")
-    train.add_argument("--validation", type=Path, action="append", default=[], help="folder with blur/ and sharp/")
-    train.add_argument("--seed", type=int, help="of everything random, instead of the recipe's")
-    train.add_argument("--init", type=Path, help=".safetensors to begin a new run with")
-    train.add_argument("--init-first", type=Path, help=".safetensors that become stage 1 of a two-stage network")
-    train.add_argument("--vgg16", type=Path, help="VGG16's weights for the perceptual loss (.safetensors or .pth)")
-    train.add_argument("--save-every", type=float, default=5, help="minutes between two states (default %(default)s)")
     train.add_argument("--compile", action="store_true", help="compile the network (pays on a GPU)")
-    for setting in (DEVICE, PRECISION):
-        setting.add_to(train)
+    _add_run(train, minutes=60, save_every=5)
     train.set_defaults(run=_train)
+
+    go = commands.add_parser(
+        "go",
+        help="train for one go on a rented GPU that may be taken away at any moment",
+        description="Needs PyTorch, NumPy, Pillow and safetensors, with --validation OpenCV and scikit-image as well.",
+    )
+    go.add_argument("--pack", type=Path, required=True, help="corpus, as prepare --pack writes it; it lies on the GPU")
+    go.add_argument("--state", type=Path, required=True, help="folder of the run")
+    SHARD.add_to(go)
+    go.add_argument(
+        "--margin", type=float, default=20, help="seconds of the minutes to validate and write in (default %(default)s)"
+    )
+    go.add_argument("--eager", action="store_true", help="leave the network uncompiled, on a GPU too")
+    _add_run(go, minutes=9, save_every=2)
+    go.set_defaults(run=_go)
 
     reproduce = commands.add_parser("reproduce", help="fill in a table of a paper, as far as data and time allow")
     reproduce.add_argument("table", help="park-table-1, brehm-table-2 ...: a table's file in training/recipes")
@@ -98,8 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         help="held-out photos under motion, the same as short clips, means of held-out 240 fps frames, or CIFAR-10's "
         "test pictures (default %(default)s)",
     )
-    prepare.add_argument("--pack", type=Path, metavar="OUT", help="the .zip to write")
+    prepare.add_argument("--pack", type=Path, metavar="OUT", help="the .zip to write, or the .json beside its shards")
     prepare.add_argument("--megabytes", type=float, default=45, help="limit of the pack in MiB (default %(default)s)")
+    SHARD.add_to(prepare)
     prepare.set_defaults(run=_prepare)
 
     evaluate = commands.add_parser(
@@ -129,36 +136,44 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_run(command: argparse.ArgumentParser, minutes: float, save_every: float) -> None:
+    """What ``train`` and ``go`` have in common, each with defaults of its own."""
+    command.add_argument("recipe", type=Path, help="a file of training/recipes")
+    command.add_argument("--row", help="which row, where the recipe is a table of a paper")
+    command.add_argument("--minutes", type=float, default=minutes, help="length of this go (default %(default)s)")
+    command.add_argument("--updates", type=int, help="updates of the whole schedule, instead of the recipe's")
+    command.add_argument("--batch", type=int, help="crops in a batch, instead of the recipe's")
+    command.add_argument("--validation", type=Path, action="append", default=[], help="folder with blur/ and sharp/")
+    command.add_argument("--seed", type=int, help="of everything random, instead of the recipe's")
+    command.add_argument("--init", type=Path, help=".safetensors to begin a new run with")
+    command.add_argument("--init-first", type=Path, help=".safetensors that become stage 1 of a two-stage network")
+    command.add_argument("--vgg16", type=Path, help="VGG16's weights for the perceptual loss (.safetensors or .pth)")
+    command.add_argument(
+        "--save-every", type=float, default=save_every, help="minutes between two states (default %(default)s)"
+    )
+    for setting in (DEVICE, PRECISION):
+        setting.add_to(command)
+
+
 # Each command imports what it needs, so that --help and mistakes answer at once.
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from deblur_demo.runtime.device import place
-    from training.loop import Trainer
-    from training.machine import Machine
-    from training.scores import read_pairs
-    from training.start import initialise, open_corpus, read_recipe
+    from training.board import Board
+    from training.start import open_run, read_sets
 
-    loss = {"vgg16": str(arguments.vgg16)} if arguments.vgg16 else None
-    recipe = read_recipe(
-        arguments.recipe,
-        arguments.row,
-        updates=arguments.updates,
-        batch=arguments.batch,
-        seed=arguments.seed,
-        loss=loss,
-    )
-    placement = place(arguments.device, arguments.precision)
-    machine = Machine(placement.device, placement.precision)
-    corpus = open_corpus(arguments.data, [recipe], machine.device)
-    if machine.main:
-        pairs = sum(map(len, corpus.pairs))
-        print(f"{len(corpus.photos)} photos, {len(corpus.clips)} clips, {pairs} pairs on {machine.device}")
     folder = arguments.state or Path("runs") / "-".join(filter(None, (arguments.recipe.stem, arguments.row)))
-    trainer = Trainer(recipe, corpus, folder, machine.device, arguments.compile, placement.precision)
-    initialise(trainer, arguments.init, arguments.init_first)
-    validation = {str(path): read_pairs(path) for path in arguments.validation}
-    trainer.run(arguments.minutes, validation, arguments.save_every)
+    trainer = open_run(arguments, arguments.data, folder, arguments.compile)
+    if trainer.machine.main:
+        print(f"{trainer.corpus} on {trainer.device}")
+    trainer.run(arguments.minutes, read_sets(arguments.validation), arguments.save_every, Board)
+
+
+def _go(arguments: argparse.Namespace) -> None:
+    started = time.monotonic()  # before anything is imported that takes time
+    from training.go import go
+
+    go(arguments, started)
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
@@ -188,7 +203,8 @@ def _prepare(arguments: argparse.Namespace) -> None:
         count = write_validation(arguments.data, arguments.validation, arguments.kind)
         print(f"{count} pairs in {arguments.validation}")
     if arguments.pack:
-        print(f"{arguments.pack} at quality {pack(arguments.data, arguments.pack, arguments.megabytes)}")
+        quality = pack(arguments.data, arguments.pack, arguments.megabytes, int(arguments.shard * 2**20))
+        print(f"{arguments.pack} at quality {quality}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

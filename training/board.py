@@ -1,45 +1,59 @@
-"""TensorBoard of a run: curves, and strips of pictures that show what each iteration adds."""
+"""What a run shows in the terminal and in TensorBoard: a bar, curves, and pictures of what each step adds."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
 
 from deblur_demo.media.frames import to_tensor
-from deblur_demo.models.contract import Restorer, Traits, centre_frame
-from training.scores import Pair, windows
+from deblur_demo.models.contract import Restorer, centre_frame
+from training.loop import Trainer
+from training.onlooker import Onlooker
+from training.scores import Pair, fitted, windows
 
 STRIP = 192  # side of a picture in a strip, in pixels
 
 
-class Board:
-    """Writes where it is asked to, and nothing on the processes that only compute.
+class Board(Onlooker):
+    """A bar in the terminal, and a log in the run's folder.
 
     Args:
-        folder: of the log.
-        update: what the log holds beyond it is forgotten: a go may repeat updates that were not saved.
-        writes: whether this process writes.
+        trainer: the run. What the log holds beyond its update is forgotten: a go may repeat updates
+            that were not saved.
     """
 
-    def __init__(self, folder: Path, update: int, writes: bool):
-        self._writer = SummaryWriter(folder, purge_step=update) if writes else None
+    def __init__(self, trainer: Trainer):
+        super().__init__(trainer)
+        self._writer = SummaryWriter(trainer.folder / "log", purge_step=trainer.update)
+        self._bar = tqdm(
+            total=trainer.recipe.updates, initial=trainer.update, unit="update", mininterval=5, smoothing=0.05
+        )
+        self._psnr = float("nan")
 
-    def curve(self, name: str, value: float, update: int) -> None:
-        """Add a point to a curve."""
-        if self._writer:
-            self._writer.add_scalar(name, value, update)
+    def batch(self, loss: float, rate: float) -> None:
+        trainer = self.trainer
+        self._bar.update(trainer.update - self._bar.n)
+        self._bar.set_postfix(loss=f"{loss:.4f}", psnr=f"{self._psnr:.2f}", skipped=trainer.skipped)
+        self._writer.add_scalar("train/loss", loss, trainer.update)
+        self._writer.add_scalar("train/rate", rate, trainer.update)
 
-    def picture(self, name: str, image: Tensor, update: int) -> None:
-        """Show an image (3, H, W) in [0, 1]."""
-        if self._writer:
-            self._writer.add_image(name, image, update)
+    def validation(self, name: str, psnr: list[float], pairs: Sequence[Pair]) -> None:
+        trainer = self.trainer
+        tqdm.write(f"update {trainer.update} {name}: " + " ".join(f"{value:.3f}" for value in psnr))
+        for step, value in enumerate(psnr):
+            self._writer.add_scalar(f"{name}/psnr_step_{step}", value, trainer.update)
+        with trainer.machine.autocast():
+            picture = strip(trainer.average, pairs[0], len(psnr) - 1)
+        self._writer.add_image(f"{name}/blurred_steps_sharp", picture, trainer.update)
+        self._psnr = psnr[-1]
 
     def close(self) -> None:
-        if self._writer:
-            self._writer.close()
+        self._writer.close()
+        self._bar.close()
 
 
 @torch.inference_mode()
@@ -59,13 +73,3 @@ def strip(model: Restorer, pair: Pair, steps: int) -> Tensor:
     frames = frames.to(model.device)
     images = [centre_frame(frames), *(estimate.image for estimate in model.run(frames, steps))]
     return torch.cat([image.float().clamp(0, 1).cpu() for image in images] + [to_tensor(part.sharp)], dim=3)[0]
-
-
-def fitted(pair: Pair, traits: Traits, most: int | None = None) -> Pair:
-    """The middle of a picture, as large as the network's alignment lets it be, and no larger than ``most``."""
-    rows, columns = (
-        slice((length - side) // 2, (length - side) // 2 + side)
-        for length in pair.sharp.shape[:2]
-        for side in (min(length, most or length) // traits.align * traits.align,)
-    )
-    return Pair(pair.name, pair.blurred[rows, columns], pair.sharp[rows, columns])

@@ -20,11 +20,10 @@ import torch
 from deblur_demo.errors import SettingError
 from deblur_demo.models.contract import Traits
 from deblur_demo.runtime.device import place
-from training.board import fitted
 from training.data.validation import write_validation
 from training.evaluation import folder_and_slice
 from training.loop import Trainer
-from training.scores import Pair, pairs_in, quick_psnr
+from training.scores import Pair, fitted, pairs_in, quick_psnr
 from training.start import open_corpus, read_recipe
 
 matplotlib.use("svg")  # files only: no window, no display needed

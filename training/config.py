@@ -6,9 +6,11 @@ name of the nearest one, so a misspelt option cannot be silently ignored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deblur_demo.models.checkpoint import Card
 from deblur_demo.synthesis.camera import CameraSettings
 from deblur_demo.synthesis.exposure import MotionSettings
 from deblur_demo.synthesis.gaussian import GaussianSettings
@@ -129,6 +131,19 @@ class Recipe:
     gaussian: GaussianSettings = field(default_factory=GaussianSettings)
     neighbours: Neighbours = field(default_factory=Neighbours)
     augment: Augment = field(default_factory=Augment)
+
+    def card(self, updates: int, hardware: str, metrics: dict) -> Card:
+        """The card of weights that came of it; arguments as the card's attributes."""
+        return Card(
+            model=self.model,
+            settings=self.settings,
+            data=self.data,
+            recipe=json.dumps(asdict(self)),
+            limits=self.limits,
+            updates=updates,
+            hardware=hardware,
+            metrics=metrics,
+        )
 
     def rate_at(self, update: int, plateaus: int = 0) -> float:
         """Learning rate of one update, counted from 0, after some plateaus."""

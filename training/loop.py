@@ -1,53 +1,55 @@
 """The training loop: batches in, better weights out, in goes that continue one another.
 
 A go is given in minutes. It picks up where the last one stopped, trains until its time is over
-or SIGTERM arrives, and leaves two things in its folder: ``state.pt`` to continue from, and the
-best averaged weights with their card. Several processes share the pieces of every batch.
+or SIGTERM arrives, and leaves two things in its folder: the state to continue from, and the best
+averaged weights with their card. Several processes share the pieces of every batch.
 """
 
 from __future__ import annotations
 
-import copy
-import json
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from math import isinf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
-from tqdm import tqdm
 
 from deblur_demo.errors import CheckpointError
-from deblur_demo.models import checkpoint, registry
-from deblur_demo.models.contract import Estimate, Restorer, centre_frame
-from training.board import Board, fitted, strip
+from deblur_demo.models import checkpoint
+from deblur_demo.models.contract import Estimate, centre_frame
 from training.config import Recipe
 from training.curriculum import Plateau, validation_due
-from training.data.batches import Batch, draw_batch
+from training.data.ahead import Feed
 from training.data.corpus import Corpus
-from training.losses.objective import Objective
-from training.machine import Machine, StopRequest
-from training.parts import parameter_groups
-from training.passes import Pass
-from training.scores import Pair, quick_psnr
-from training.state import load_state, save_state
+from training.deadline import Deadline, GivenUp
+from training.learner import Learner
+from training.machine import Machine
+from training.onlooker import Onlooker
+from training.state import load_state, save_state, state_file
+
+if TYPE_CHECKING:  # needs OpenCV and scikit-image, which a run without validation does not
+    from training.scores import Pair
 
 
 class Trainer:
     """One run of one recipe.
 
     Attributes:
-        model: the network being trained, fp32 weights.
+        learner: the network in training, with its optimiser.
+        model: the network itself, fp32 weights.
         average: its exponential moving average, which is validated and kept.
         update: optimiser steps so far, over all goes.
         batch: index of the next batch.
         skipped: updates left out because the loss was not finite.
         minutes: spent so far, over all goes.
         best: highest mean gain of a validation so far, dB.
+        validated: update up to which the validations that were due have been made.
     """
 
-    _numbers = ("update", "batch", "skipped", "minutes", "best")
+    _numbers = ("update", "batch", "skipped", "minutes", "best", "validated")
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Trainer:
         device: torch.device,
         compiled: bool = False,
         precision: str = "bf16",
+        shard: int | None = None,
     ):
         """Set up a run, or take up the one whose state lies in ``folder``.
 
@@ -67,84 +70,66 @@ class Trainer:
             device: kind of device; each of several processes takes its own.
             compiled: compile the network; pays on a GPU after about a minute.
             precision: "fp32", "bf16" or "fp16" for what the network computes; weights stay fp32.
+            shard: most bytes of a file of the state; None: one file of any size.
 
         Raises:
             SettingError: the batch cannot be shared out, or a part of the network does not exist.
             CheckpointError: the state is damaged or another network's.
         """
-        self.recipe, self.corpus, self.folder = recipe, corpus, folder
+        self.recipe, self.corpus, self.folder, self.shard = recipe, corpus, folder, shard
         self.machine = Machine(device, precision)
         self.device = self.machine.device
-        self.pieces = self.machine.pieces(recipe.batch, recipe.accumulate)
         folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(recipe.seed)
-        model = registry.build(recipe.model, **recipe.settings)
-        self.model = model.to(self.device, memory_format=torch.channels_last).train()
-        self._shares, groups = parameter_groups(self.model, recipe)
-        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.objective = Objective(recipe.loss, self.machine, recipe.clip)
-        self.network: Callable = self.machine.shared(Pass(self.model, recipe.loss.deep))
-        if compiled:
-            self.network = torch.compile(self.network, dynamic=False)
-        self.optimiser = torch.optim.AdamW(
-            groups, lr=recipe.rate, betas=(0.9, 0.999), weight_decay=0.0, fused=self.device.type == "cuda"
-        )
+        self.learner = Learner(recipe, self.machine, folder / "compiled.json" if compiled else None)
+        self.model, self.average = self.learner.model, self.learner.average
+        self._feed = Feed(corpus, recipe, self.model.traits, self.machine, ahead=self.device.type == "cuda")
         self.plateau = Plateau(recipe.schedule.patience)
-        self.update = self.batch = self.skipped = 0
+        self.update = self.batch = self.skipped = self.validated = 0
         self.minutes, self.best = 0.0, float("-inf")
         self._resume()
 
-    def start_from(self, model: Restorer, part: str = "") -> None:
-        """Begin with the weights of another network of the same settings.
-
-        Args:
-            model: the other network.
-            part: name of the part that it becomes ("first" of ``mlfa``); "" for the whole.
-        """
-        for mine in (self.model, self.average):
-            mine.get_submodule(part).load_state_dict(model.state_dict())
-
-    def run(self, minutes: float, validation: dict[str, Sequence[Pair]], save_every: float = 5.0) -> None:
+    def run(
+        self,
+        minutes: float,
+        validation: dict[str, Sequence[Pair]],
+        save_every: float = 5.0,
+        onlooker: type[Onlooker] = Onlooker,
+        overtime: float = float("inf"),
+    ) -> None:
         """Train for one go.
 
         Args:
-            minutes: length of the go; the batch in hand is finished.
+            minutes: length of the go, one batch at least; its last validation comes on top.
             validation: sets by name, scored at every ``recipe.validate_every`` updates, earlier at
-                first, and at the end.
+                first, and at the end. Without any, the last average is the best.
             save_every: minutes between two states on disk.
+            onlooker: who is told how it goes.
+            overtime: seconds after the minutes in which the last validation has to end, or is given up.
         """
-        traits = self.model.traits
-        validation = {name: [fitted(pair, traits) for pair in pairs] for name, pairs in validation.items()}
         start = saved = time.monotonic()
-        spent_before, validated, psnr = self.minutes, self.update, float("nan")
-        board = Board(self.folder / "log", self.update, self.machine.main)
-        bar = tqdm(
-            total=self.recipe.updates, initial=self.update, unit="update", mininterval=5, smoothing=0.05,
-            disable=not self.machine.main,
-        )  # fmt: skip
-        with StopRequest() as stop:
+        spent_before = self.minutes
+        with Deadline(minutes, overtime) as deadline:
+            told = onlooker(self) if self.machine.main else Onlooker(self)
             while self.update < self.recipe.updates:
-                before = self.update
+                # One that the last go gave up is made up for, at the same update.
+                if self._validation_due() and not self.validate(validation, told, deadline):
+                    break
+                begun = time.monotonic()
                 loss, rate = self.train_batch()
-                bar.update(self.update - before)
-                bar.set_postfix(loss=f"{loss:.4f}", psnr=f"{psnr:.2f}", skipped=self.skipped)
-                board.curve("train/loss", loss, self.update)
-                board.curve("train/rate", rate, self.update)
                 now = time.monotonic()
                 self.minutes = spent_before + (now - start) / 60
-                if validation_due(before, self.update, self.recipe.validate_every):
-                    psnr, validated = self.validate(validation, board), self.update
+                told.batch(loss, rate)
                 if now - saved > save_every * 60:
-                    self.save()
+                    self._write(validation)
                     saved = now
-                if self.machine.any(stop.requested or now - start > minutes * 60):
+                # The next batch takes about as long as this one did.
+                if self.machine.any(deadline.within(now - begun)):
                     break
-            # Whoever sends SIGTERM does not wait for a validation.
-            if not self.machine.any(stop.requested) and self.update > validated:
-                self.validate(validation, board)
-            self.save()
-        board.close()
-        bar.close()
+            # Before the last validation, because whoever ends the program may not wait for it.
+            self._write(validation)
+            if validation and self.update > self.validated and self.validate(validation, told, deadline):
+                self.save()
+            told.close()
 
     def train_batch(self) -> tuple[float, float]:
         """Train on one batch, one optimiser step for each of its iterations.
@@ -155,169 +140,108 @@ class Trainer:
         Returns:
             Loss and learning rate of the last iteration.
         """
-        pieces = self._draw()
-        loss, rate = float("nan"), self.recipe.rate
+        pieces = self._feed.take(self.batch, self.update)
+        self.batch += 1
+        losses, fine, rate = [], [], self.recipe.rate
         for runs in zip(*(piece.runs for piece in pieces), strict=True):
             windows = [run.window for run in runs]
             estimates = [Estimate(centre_frame(window)) for window in windows]
             for level in runs[0].goals:
                 if self.update >= self.recipe.updates:
                     break
+                if not pieces[0].has(level):
+                    estimates = self.learner.pass_through(windows, estimates)
+                    continue
                 goals = [piece.goal(level) for piece in pieces]
-                if len(goals[0]):
-                    rate = self.recipe.rate_at(self.update, self.plateau.plateaus)
-                    estimates, loss = self._iterate(windows, estimates, goals, rate)
-                else:
-                    estimates = self._pass_through(windows, estimates)
-        return loss, rate
+                rate = self.recipe.rate_at(self.update, self.plateau.plateaus)
+                estimates, loss, changed = self.learner.update(windows, estimates, goals, rate, self.update)
+                losses.append(loss)
+                fine.append(changed)
+                self.update += 1
+        if not losses:
+            return float("nan"), rate
+        # Asked for once a batch, because the program waits for the device until it knows.
+        self.skipped += len(fine) - int(torch.stack(fine).sum())
+        return float(losses[-1]), rate
 
-    def _draw(self) -> list[Batch]:
-        """This process' pieces of the next batch."""
-        recipe, curriculum = self.recipe, self.recipe.curriculum
-        progress = self.update / recipe.updates
-        one_stage = not self.model.traits.iterative or curriculum.in_one_stage(progress)
-        if not one_stage:
-            curriculum = curriculum.drawn((recipe.seed + 1) * 1_000_000_007 + self.batch)
-        piece = replace(recipe, batch=recipe.batch // self.pieces, curriculum=curriculum)
-        first = self.batch * self.pieces
-        self.batch += 1
-        return [
-            draw_batch(self.corpus, piece, first + n, recipe.crop_at(self.update), one_stage, self.model.traits.frames)
-            for n in range(self.machine.rank, self.pieces, self.machine.processes)
-        ]
+    def validate(self, validation: dict[str, Sequence[Pair]], told: Onlooker, deadline: Deadline) -> bool:
+        """Score the average on every set; keep it if its mean gain is the best so far, or if there is no set.
 
-    def _iterate(
-        self, windows: list[Tensor], estimates: list[Estimate], goals: list[Tensor], rate: float
-    ) -> tuple[list[Estimate], float]:
-        new, total = [], torch.zeros((), device=self.device)
-        for window, estimate, goal in zip(windows, estimates, goals, strict=True):
-            # Crops without this level come last in the batch; they pass through, which takes no gradient.
-            learning, rest = slice(None, len(goal)), slice(len(goal), None)
-            with self.machine.autocast():
-                predictions, state = self.network(window[learning], *_part(estimate, learning))
-            loss = self.objective.loss(predictions, goal) / len(windows)
-            self.machine.backward(loss, self.network, last=len(new) == len(windows) - 1)
-            total += loss.detach()
-            made = [_detached(Estimate(predictions[-1][0], state))]
-            if len(window) > len(goal):
-                made += self._pass_through([window[rest]], [_part(estimate, rest)])
-            new.append(_joined(made))
-        for share, group in zip(self._shares, self.optimiser.param_groups, strict=True):
-            group["lr"] = rate * share
-        total = self.machine.mean(total)
-        if self.machine.step(self.optimiser, self.recipe.clip, total):
-            self._average()
-        else:
-            self.skipped += 1
-        if self.objective.adversary is not None:
-            pairs = zip(new, goals, strict=True)
-            self.objective.adversary.learn([(estimate.image[: len(goal)], goal) for estimate, goal in pairs])
-        self.update += 1
-        return new, float(total)
-
-    @torch.no_grad()
-    def _pass_through(self, windows: list[Tensor], estimates: list[Estimate]) -> list[Estimate]:
-        """An iteration for crops that have no goal in it."""
-        new = []
-        for window, estimate in zip(windows, estimates, strict=True):
-            with self.machine.autocast():
-                predictions, state = self.network(window, estimate.image, estimate.state)
-            new.append(_detached(Estimate(predictions[-1][0], state)))
-        return new
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        # A young average would remember the start for too long, so its decay grows with it.
-        decay = min(self.recipe.ema, (1 + self.update) / (10 + self.update))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
-
-    def validate(self, validation: dict[str, Sequence[Pair]], board: Board) -> float:
-        """Score the average on every set; keep it if its mean gain is the best so far.
-
-        Without any set, the last average is kept.
+        Args:
+            validation: sets by name.
+            told: the scores.
+            deadline: of the go.
 
         Returns:
-            PSNR of the last step, mean over the sets, dB.
+            Whether there was time for it; if not, nothing has changed.
         """
-        steps = self.recipe.iterations or self.model.traits.steps
         rows = {}
-        if self.machine.main:
-            with self.machine.autocast():
-                rows = {name: quick_psnr(self.average, pairs, steps) for name, pairs in validation.items()}
-                for name, pairs in validation.items():
-                    board.picture(f"{name}/blurred_steps_sharp", strip(self.average, pairs[0], steps), self.update)
+        if validation and self.machine.main:
+            from training.scores import quick_rows
+
+            steps = self.recipe.iterations or self.model.traits.steps
+            with suppress(GivenUp), self.machine.autocast():
+                rows = quick_rows(self.average, validation, steps, deadline)
         for name, row in rows.items():
-            tqdm.write(f"update {self.update} {name}: " + " ".join(f"{value:.3f}" for value in row))
-            for step, value in enumerate(row):
-                board.curve(f"{name}/psnr_step_{step}", value, self.update)
-        count = max(1, len(rows))
-        gain = self.machine.from_main(sum(row[-1] - row[0] for row in rows.values()) / count)
-        self.plateau.see(gain)
+            told.validation(name, row, validation[name])
+        if self.machine.any(self.machine.main and bool(validation) and not rows):
+            return False
+        gain = self.machine.from_main(sum(row[-1] - row[0] for row in rows.values()) / max(1, len(rows)))
+        if self._validation_due():
+            self.plateau.see(gain)
+            self.validated = self.update
         if gain > self.best or not validation:
             self.best = gain
-            if self.machine.main:
-                metrics = {name: {"psnr": row} for name, row in rows.items()}
-                checkpoint.save(self.average, self.folder / "best.safetensors", self.card(metrics))
-        return self.machine.from_main(sum(row[-1] for row in rows.values()) / count)
+            self.keep(rows)
+        return True
 
-    def card(self, metrics: dict) -> checkpoint.Card:
-        """The card of the current average."""
-        machine = torch.cuda.get_device_name() if self.device.type == "cuda" else f"{torch.get_num_threads()} CPU cores"
-        return checkpoint.Card(
-            model=self.recipe.model,
-            settings=self.recipe.settings,
-            data=self.recipe.data,
-            recipe=json.dumps(asdict(self.recipe)),
-            limits=self.recipe.limits,
-            updates=self.update,
-            hardware=f"{self.minutes:.0f} minutes on {machine}",
-            metrics=metrics,
-        )
+    def keep(self, rows: dict[str, list[float]]) -> None:
+        """Write the average as the best weights, with its PSNR per step on each set."""
+        if self.machine.main:
+            cuda = self.device.type == "cuda"
+            device = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} CPU cores"
+            metrics = {name: {"psnr": row} for name, row in rows.items()}
+            card = self.recipe.card(self.update, f"{self.minutes:.0f} minutes on {device}", metrics)
+            checkpoint.save(self.average, self.folder / "best.safetensors", card)
 
     def save(self) -> None:
         """Write the state to continue from."""
-        if self.machine.main:
-            state = {name: getattr(self, name) for name in self._numbers}
-            state |= {name: part.state_dict() for name, part in self._parts().items()}
-            save_state(self.folder / "state.pt", state)
+        if not self.machine.main:
+            return
+        state = {name: getattr(self, name) for name in self._numbers}
+        state |= {name: part.state_dict() for name, part in self._parts().items()}
+        save_state(self.folder, state, self.shard)
+        if self.learner.compiled is not None:
+            self.learner.compiled.save(self.shard or sys.maxsize)
+
+    def _write(self, validation: dict[str, Sequence[Pair]]) -> None:
+        """Write the state, and the average as long as no validation has said which weights are best."""
+        self.save()
+        if not validation or isinf(self.best):
+            self.keep({})
+
+    def _validation_due(self) -> bool:
+        return validation_due(self.validated, self.update, self.recipe.validate_every)
 
     def _parts(self) -> dict:
         """Everything that changes during a run, besides the numbers."""
-        parts = {"model": self.model, "average": self.average, "optimiser": self.optimiser, "plateau": self.plateau}
-        if self.machine.scaler.is_enabled():
-            parts["scaler"] = self.machine.scaler
-        if self.objective.adversary is not None:
-            parts["adversary"] = self.objective.adversary
-        return parts
+        return {**self.learner.parts(), "plateau": self.plateau}
 
     def _resume(self) -> None:
-        path = self.folder / "state.pt"
-        state = load_state(path, self.device)
+        state = load_state(self.folder, self.device)
         if state is None:
             return
         try:
             for name in self._numbers:
-                setattr(self, name, state[name])
+                # Older states do not say what was validated, and end with a validation.
+                setattr(self, name, state["update"] if name == "validated" and name not in state else state[name])
             for name, part in self._parts().items():
                 # Older states have no plateau, and those of other recipes no discriminator: they begin anew.
                 if name in state or name in ("model", "average", "optimiser"):
                     part.load_state_dict(state[name])
         except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
             raise CheckpointError(
-                f"{path} belongs to another run: {str(error)[:200]}",
+                f"{state_file(self.folder)} belongs to another run: {str(error)[:200]}",
                 f"a state of {self.recipe.model} with the recipe's settings",
                 "Name another folder with --state, or delete the file to begin anew",
             ) from error
-
-
-def _part(estimate: Estimate, crops: slice) -> Estimate:
-    return Estimate(estimate.image[crops], tuple(feature[crops] for feature in estimate.state))
-
-
-def _joined(estimates: Sequence[Estimate]) -> Estimate:
-    images, states = zip(*estimates, strict=True)
-    return Estimate(torch.cat(images), tuple(map(torch.cat, zip(*states, strict=True))))
-
-
-def _detached(estimate: Estimate) -> Estimate:
-    return Estimate(estimate.image.detach(), tuple(feature.detach() for feature in estimate.state))

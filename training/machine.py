@@ -1,23 +1,26 @@
-"""Where a run computes: processes and devices by Hugging Face Accelerate, and the number format.
+"""Where a run computes: processes and devices, and the number format.
 
-One process or many is the same to the loop: whatever has to be agreed on goes through here. The
-format is a run's own, not the launcher's (``--precision``, not ``accelerate launch
---mixed_precision``), because one program may train several runs in different ones.
+One process or many is the same to the loop: whatever has to be agreed on goes through here. Several
+are the work of Hugging Face Accelerate, which a single one does without. The format is a run's own,
+not the launcher's (``--precision``, not ``accelerate launch --mixed_precision``), because one program
+may train several runs in different ones.
 """
 
 from __future__ import annotations
 
 import math
-import signal
+import os
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from deblur_demo.errors import SettingError
 from deblur_demo.runtime.device import DTYPES
+
+# Where torchrun and MPI, the two that Accelerate launches with, say how many processes they started.
+_COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 class Machine:
@@ -37,15 +40,23 @@ class Machine:
             device: kind of device; among several processes each gets its own.
             precision: "fp32", "bf16" or "fp16"; weights, loss and optimiser stay fp32.
         """
-        # Buffers are constants here, so there is no need to hand them round before every pass.
-        sharing = DistributedDataParallelKwargs(broadcast_buffers=False)
-        self._accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[sharing])
-        self.device = self._accelerator.device
-        self.processes, self.rank = self._accelerator.num_processes, self._accelerator.process_index
-        self.main = self._accelerator.is_main_process
+        self._accelerator, self.device = None, device
+        self.processes, self.rank, self.main = 1, 0, True
+        if any(int(os.environ.get(count, 1)) > 1 for count in _COUNTS):
+            self._accelerator = accelerator = _join(device)
+            self.device, self.main = accelerator.device, accelerator.is_main_process
+            self.processes, self.rank = accelerator.num_processes, accelerator.process_index
+        if self.device.type == "cuda":
+            # Crops have one size, so the search for the fastest convolutions is made once.
+            torch.backends.cudnn.benchmark = True
         self._dtype = DTYPES[precision]
         # fp16 loses gradients below 6e-8, so they are scaled up before it can; elsewhere this does nothing.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
+
+    @property
+    def fused(self) -> bool:
+        """Whether optimisers step all weights at once, in a kernel that ``step`` can hold back."""
+        return self.device.type in ("cpu", "cuda")
 
     def pieces(self, batch: int, accumulate: int) -> int:
         """Pieces of a batch: a multiple of ``accumulate`` that the processes can share.
@@ -71,6 +82,8 @@ class Machine:
 
     def shared(self, network: nn.Module) -> nn.Module:
         """The network as something whose backward pass averages gradients over the processes."""
+        if self._accelerator is None:
+            return network
         with warnings.catch_warnings():
             # torch 2.13 renames ``broadcast_buffers``; 2.11 and Accelerate know the old name only.
             warnings.simplefilter("ignore", FutureWarning)
@@ -84,10 +97,10 @@ class Machine:
             network: as ``shared`` returned it.
             last: whether it is the last piece, after which the processes exchange gradients.
         """
-        with nullcontext() if last else self._accelerator.no_sync(network):
-            self._accelerator.backward(self.scaler.scale(loss))
+        with nullcontext() if last or self._accelerator is None else self._accelerator.no_sync(network):
+            self.scaler.scale(loss).backward()
 
-    def step(self, optimiser: torch.optim.Optimizer, clip: float, loss: Tensor) -> bool:
+    def step(self, optimiser: torch.optim.Optimizer, clip: float, loss: Tensor) -> Tensor:
         """Update the weights unless something is not finite, and forget the gradients.
 
         Args:
@@ -96,14 +109,18 @@ class Machine:
             loss: mean over the whole batch.
 
         Returns:
-            Whether the weights were updated; the same on every process.
+            Whether the weights were updated, on the device; the same on every process.
         """
         self.scaler.unscale_(optimiser)
         parameters = [weight for group in optimiser.param_groups for weight in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
         # A loss that is not a number can have a finite gradient.
-        fine = bool(torch.isfinite(norm + loss))
-        if fine:
+        fine = torch.isfinite(norm + loss)
+        if optimiser.defaults.get("fused") and not self.scaler.is_enabled():
+            # A fused step looks at this on the device and leaves everything as it is; nobody waits for the answer.
+            optimiser.found_inf = (~fine).float()
+            optimiser.step()
+        elif fine:
             self.scaler.step(optimiser)
         self.scaler.update()
         optimiser.zero_grad(set_to_none=True)
@@ -111,32 +128,26 @@ class Machine:
 
     def mean(self, value: Tensor) -> Tensor:
         """Mean of a number over the processes."""
-        return self._accelerator.reduce(value.detach(), "mean")
+        return value.detach() if self._accelerator is None else self._accelerator.reduce(value.detach(), "mean")
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on any process."""
-        if self.processes == 1:
+        if self._accelerator is None:
             return flag
         return bool(self._accelerator.reduce(torch.tensor(float(flag), device=self.device), "sum"))
 
     def from_main(self, value: float) -> float:
         """The main process' value, on every process, each of which waits for it here."""
-        if self.processes == 1:
+        if self._accelerator is None:
             return value
         chosen = torch.tensor(value if self.main else 0.0, dtype=torch.float64, device=self.device)
         return float(self._accelerator.reduce(chosen, "sum"))
 
 
-class StopRequest:
-    """While entered, turns SIGTERM into a flag, so that a go ends between two batches and saves."""
+def _join(device: torch.device):
+    """The processes by Accelerate."""
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
-    def __enter__(self) -> StopRequest:
-        self.requested = False
-        self._before = signal.signal(signal.SIGTERM, self._request)
-        return self
-
-    def __exit__(self, *_) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def _request(self, *_) -> None:
-        self.requested = True
+    # Buffers are constants here, so there is no need to hand them round before every pass.
+    sharing = DistributedDataParallelKwargs(broadcast_buffers=False)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[sharing])

@@ -18,6 +18,7 @@ from deblur_demo.models import checkpoint
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.device import Placement
 from deblur_demo.runtime.ensemble import SelfEnsemble
+from training.board import Board
 from training.budget import Budget, Timing
 from training.config import Recipe
 from training.data.corpus import Corpus
@@ -78,10 +79,10 @@ class Bench:
         folder = self.folder / name
         trainer = self._trainer(recipe, folder)
         if first is not None and trainer.update == 0:
-            trainer.start_from(checkpoint.load(first)[0], "first")
+            trainer.learner.start_from(checkpoint.load(first)[0], "first")
         if trainer.update < recipe.updates:
             everything = {name: [pair for clip in clips for pair in clip] for name, clips in self.sets.items()}
-            trainer.run(float("inf"), everything if whole else {})
+            trainer.run(float("inf"), everything if whole else {}, onlooker=Board)
         if not whole:
             (folder / "state.pt").unlink(missing_ok=True)  # a scaled run is never gone on with
         return folder / "best.safetensors"

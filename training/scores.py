@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from torch import Tensor
 from deblur_demo import metrics
 from deblur_demo.errors import InputError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
-from deblur_demo.models.contract import Restorer, centre_frame
+from deblur_demo.models.contract import Restorer, Traits, centre_frame
 from deblur_demo.runtime.deblurrer import Deblurrer, Step
 from deblur_demo.runtime.footage import Windows
 from deblur_demo.runtime.scenes import is_cut
 from deblur_demo.spectrum import radial_spectrum
 from training.data.files import Files
 from training.data.recognise import evaluation_pairs
+from training.deadline import Deadline
 
 TREE = """a folder with
     blur/*.png
@@ -192,8 +193,18 @@ def _figures(result: np.ndarray, pair: Pair) -> tuple[float, float, float, list[
     return *compared, radial_spectrum(result).tolist()
 
 
+def fitted(pair: Pair, traits: Traits, most: int | None = None) -> Pair:
+    """The middle of a picture, as large as the network's alignment lets it be, and no larger than ``most``."""
+    rows, columns = (
+        slice((length - side) // 2, (length - side) // 2 + side)
+        for length in pair.sharp.shape[:2]
+        for side in (min(length, most or length) // traits.align * traits.align,)
+    )
+    return Pair(pair.name, pair.blurred[rows, columns], pair.sharp[rows, columns])
+
+
 @torch.inference_mode()
-def quick_psnr(model: Restorer, pairs: Sequence[Pair], steps: int) -> list[float]:
+def quick_psnr(model: Restorer, pairs: Iterable[Pair], steps: int) -> list[float]:
     """PSNR per step, entry 0 the input, computed where the network is; for use while training.
 
     Args:
@@ -201,12 +212,27 @@ def quick_psnr(model: Restorer, pairs: Sequence[Pair], steps: int) -> list[float
         pairs: pictures; what their sides have beyond a multiple of the network's alignment is left out.
         steps: number of steps.
     """
-    total = torch.zeros(steps + 1, dtype=torch.float64)
+    total, count = torch.zeros(steps + 1, dtype=torch.float64), 0
     for pair, frames in windows(pairs, model.traits.frames):
+        count += 1
         height, width = (side // model.traits.align * model.traits.align for side in pair.sharp.shape[:2])
         frames, sharp = (x[..., :height, :width].to(model.device) for x in (frames, to_tensor(pair.sharp)))
         images = [centre_frame(frames)] + [estimate.image for estimate in model.run(frames, steps)]
         for index, image in enumerate(images):
             error = (image.clamp(0, 1) * 255).round() / 255 - sharp
             total[index] += -10 * float(torch.log10(error.square().mean()))
-    return (total / len(pairs)).tolist()
+    return (total / count).tolist()
+
+
+def quick_rows(
+    model: Restorer, sets: Mapping[str, Sequence[Pair]], steps: int, deadline: Deadline
+) -> dict[str, list[float]]:
+    """``quick_psnr`` on the parts of the pictures that fit the network, by the name of the set.
+
+    Raises:
+        GivenUp: the deadline came first.
+    """
+    return {
+        name: quick_psnr(model, (fitted(pair, model.traits) for pair in deadline.watch(pairs)), steps)
+        for name, pairs in sets.items()
+    }

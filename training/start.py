@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
+from deblur_demo.runtime.device import place
 from training.config import Recipe, load_recipe
 from training.data.corpus import Corpus, load_corpus
 from training.data.samples import MARGIN
 from training.loop import Trainer
+from training.machine import Machine
 from training.tables import is_table, read_table
+
+if TYPE_CHECKING:
+    from training.scores import Pair
 
 
 def read_recipe(path: Path, row: str | None = None, **overrides: object) -> Recipe:
@@ -34,10 +41,52 @@ def read_recipe(path: Path, row: str | None = None, **overrides: object) -> Reci
     return load_recipe(path, **overrides)
 
 
-def open_corpus(source: Path, recipes: Iterable[Recipe], device: torch.device) -> Corpus:
-    """A corpus whose pictures are large enough for the crops of all recipes."""
+def open_corpus(source: Path, recipes: Iterable[Recipe], device: torch.device, limit: int | None = None) -> Corpus:
+    """A corpus whose pictures are large enough for the crops of all recipes; ``limit`` as for ``load_corpus``."""
     largest = max(max(recipe.crop, recipe.late_crop) for recipe in recipes)
-    return load_corpus(source, device, least_side=largest + 2 * MARGIN)
+    return load_corpus(source, device, largest + 2 * MARGIN, limit)
+
+
+def open_run(
+    options: argparse.Namespace,
+    data: Path,
+    folder: Path,
+    compiled: bool,
+    shard: int | None = None,
+    limit: int | None = None,
+) -> Trainer:
+    """The run that a command line describes, begun or taken up again.
+
+    Args:
+        options: what ``train`` and ``go`` have in common.
+        data: of the corpus.
+        folder: of the run.
+        compiled, shard: as for ``Trainer``.
+        limit: as for ``load_corpus``.
+    """
+    recipe = read_recipe(
+        options.recipe,
+        options.row,
+        updates=options.updates,
+        batch=options.batch,
+        seed=options.seed,
+        loss={"vgg16": str(options.vgg16)} if options.vgg16 else None,
+    )
+    placement = place(options.device, options.precision)
+    machine = Machine(placement.device, placement.precision)
+    corpus = open_corpus(data, [recipe], machine.device, limit)
+    trainer = Trainer(recipe, corpus, folder, machine.device, compiled, placement.precision, shard)
+    initialise(trainer, options.init, options.init_first)
+    return trainer
+
+
+def read_sets(folders: Sequence[Path]) -> dict[str, list[Pair]]:
+    """Validation sets by name."""
+    if not folders:
+        return {}
+    from training.scores import read_pairs  # needs OpenCV, which training alone does not
+
+    return {str(folder): read_pairs(folder) for folder in folders}
 
 
 def initialise(trainer: Trainer, whole: Path | None, first: Path | None) -> None:
@@ -56,7 +105,7 @@ def initialise(trainer: Trainer, whole: Path | None, first: Path | None) -> None
     if trainer.update > 0:
         return
     if whole is not None:
-        trainer.start_from(checkpoint.load(whole)[0])
+        trainer.learner.start_from(checkpoint.load(whole)[0])
     settings = trainer.model.settings
     if first is None and whole is None and "first" in trainer.recipe.freeze:
         first = checkpoint.find(settings.first)
@@ -74,4 +123,4 @@ def initialise(trainer: Trainer, whole: Path | None, first: Path | None) -> None
         model, card = checkpoint.load(first)
         if card.model != settings.first:
             raise SettingError(f"{first} is {card.model}", f"weights of {settings.first}", "Change --init-first")
-        trainer.start_from(model, "first")
+        trainer.learner.start_from(model, "first")

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import flop_registry
 from deblur_demo.models.contract import Restorer
 
 
-class _Counter(TorchDispatchMode):
+class OperationCounter(TorchDispatchMode):
     """Adds up the operations that torch has a formula for. Its own mode also follows modules, at twice the time."""
 
     operations = 0
@@ -40,7 +40,7 @@ def gmacs(model: Restorer, height: int = 256, width: int = 256) -> float:
     height, width = (-(-max(side, traits.minimum) // traits.align) * traits.align for side in (height, width))
     window = torch.empty(1, traits.frames, 3, height, width, device="meta")
     steps = 1 if traits.iterative else traits.steps
-    with _Counter() as counter:
+    with OperationCounter() as counter:
         for _ in ghost.run(window, steps):
             pass
     return counter.operations / 2 / steps / 1e9  # a product and a sum are two operations

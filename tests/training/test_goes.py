@@ -15,14 +15,14 @@ import torch
 from deblur_demo.errors import CheckpointError, SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate, centre_frame
-from training.board import fitted, strip
+from training.board import strip
 from training.config import Curriculum, Loss, Recipe, Shares
 from training.curriculum import Plateau, Schedule, validation_due
 from training.data.corpus import Corpus, load_corpus
 from training.loop import Trainer
 from training.machine import Machine
 from training.passes import Pass
-from training.scores import Pair
+from training.scores import Pair, fitted
 from training.start import initialise
 
 CPU = torch.device("cpu")
@@ -83,11 +83,11 @@ def test_pieces_add_up_to_the_batch_they_are(recipe: Recipe, corpus: Corpus, tmp
     recipe = replace(recipe, batch=6, accumulate=2)
     pieces = Trainer(recipe, corpus, tmp_path / "pieces", CPU, precision="fp32")
     whole = Trainer(recipe, corpus, tmp_path / "whole", CPU, precision="fp32")
-    drawn = pieces._draw()
+    drawn = pieces._feed.take(0, 0)
     windows, goals = [piece.runs[0].window for piece in drawn], [piece.goal(1) for piece in drawn]
     assert not torch.equal(windows[0], windows[1]) and drawn[0].runs[0].goals == drawn[1].runs[0].goals
     for trainer, one, other in ((pieces, windows, goals), (whole, [torch.cat(windows)], [torch.cat(goals)])):
-        trainer._iterate(one, [Estimate(centre_frame(window)) for window in one], other, 1e-3)
+        trainer.learner.update(one, [Estimate(centre_frame(window)) for window in one], other, 1e-3, 0)
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(pieces.model.state_dict()[name], value, rtol=1e-3, atol=1e-5)
 
@@ -139,7 +139,9 @@ def test_a_frozen_stage_stays_as_it_was(recipe: Recipe, corpus: Corpus, tmp_path
     assert not torch.equal(trainer.model.second.stem.weight, stem)
 
 
-def test_a_frozen_stage_needs_weights(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+def test_a_frozen_stage_needs_weights(recipe: Recipe, corpus: Corpus, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path))
     frozen = replace(recipe, model="mlfa", settings=TINY_MLFA, freeze=("first",))
     trainer = Trainer(frozen, corpus, tmp_path / "a", CPU)
     with pytest.raises(SettingError, match="--init-first"):
@@ -195,7 +197,7 @@ def test_a_discriminator_is_part_of_the_state(recipe: Recipe, corpus: Corpus, tm
     first.save()
     second = Trainer(recipe, corpus, tmp_path / "parts", CPU)
     assert second.train_batch()[0] == losses[1]
-    mine, theirs = (trainer.objective.adversary.discriminator.state_dict() for trainer in (whole, second))
+    mine, theirs = (trainer.learner.objective.adversary.discriminator.state_dict() for trainer in (whole, second))
     assert all(torch.equal(value, theirs[name]) for name, value in mine.items())
 
 

@@ -16,6 +16,7 @@ import torch
 from deblur_demo.errors import CheckpointError
 from deblur_demo.models import checkpoint
 from deblur_demo.models.contract import Estimate
+from training.board import Board
 from training.config import Curriculum, Loss, Recipe
 from training.data.corpus import Corpus, load_corpus
 from training.loop import Trainer
@@ -84,15 +85,16 @@ def test_crops_without_the_level_pass_through_and_teach_nothing(recipe: Recipe, 
     whole = trainer.model(window, *before)
     l1(whole.image[:2], goal).backward()
     expected = trainer.model.head.weight.grad.clone()
-    trainer.optimiser.zero_grad()
+    trainer.learner.optimiser.zero_grad()
 
     seen = []
-    trainer.optimiser.register_step_pre_hook(lambda *_: seen.append(trainer.model.head.weight.grad.clone()))
-    (after,), _ = trainer._iterate([window], [before], [goal], 1e-4)
+    trainer.learner.optimiser.register_step_pre_hook(lambda *_: seen.append(trainer.model.head.weight.grad.clone()))
+    (after,), *_ = trainer.learner.update([window], [before], [goal], 1e-4, 0)
     clipped = seen[0].norm() / expected.norm()
     assert torch.allclose(seen[0], clipped * expected, atol=1e-6)
     assert torch.allclose(after.image, whole.image, atol=1e-5)
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(after.state, whole.state, strict=True))
+    assert (trainer.learner.learned, trainer.learner.passed) == (2, 1)
 
 
 def _features(trainer: Trainer) -> tuple[torch.Tensor, ...]:
@@ -117,7 +119,7 @@ def test_a_go_leaves_state_best_weights_and_card(recipe: Recipe, corpus: Corpus,
     picture = corpus.pairs[0][0]
     pair = Pair("pair", *(side[:, :64, :64].permute(1, 2, 0).numpy() for side in picture))
     trainer = Trainer(replace(recipe, updates=10), corpus, tmp_path, CPU)
-    trainer.run(minutes=1, validation={"pairs": [pair]})
+    trainer.run(minutes=1, validation={"pairs": [pair]}, onlooker=Board)
     assert trainer.update >= 10
     model, card = checkpoint.load(tmp_path / "best.safetensors")
     assert card.model == "mtrnn-lite" and card.updates == trainer.update

@@ -78,6 +78,10 @@ class Corpus:
     cifar: Sequence[Tensor] = field(default_factory=list)
     readers: ThreadPoolExecutor | None = None
 
+    def __str__(self) -> str:
+        pairs = sum(map(len, self.pairs))
+        return f"{len(self.photos)} photos, {len(self.clips)} clips, {pairs} pairs"
+
     def cut(self, cuts: list[Cut]) -> list[Tensor]:
         """Squares of pictures, each (3, s, s) uint8 on the corpus' device."""
         squares = self.readers.map(Cut.pixels, cuts) if self.readers else map(Cut.pixels, cuts)

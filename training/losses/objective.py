@@ -67,7 +67,9 @@ class Adversary:
     def __init__(self, weights: Loss, machine: Machine, clip: float):
         self.kind, self.machine, self.clip = weights.gan_kind, machine, clip
         self.discriminator = PatchDiscriminator().to(machine.device)
-        self.optimiser = torch.optim.Adam(self.discriminator.parameters(), lr=weights.gan_rate, betas=(0.5, 0.999))
+        self.optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), lr=weights.gan_rate, betas=(0.5, 0.999), fused=machine.fused
+        )
         self._shared = machine.shared(self.discriminator)
 
     def judge(self, restored: Tensor, sharp: Tensor) -> Tensor:

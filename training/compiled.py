@@ -1,0 +1,54 @@
+"""A pass compiled for crops of one size, and what compiling made, kept beside the state for the next go."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.shards import read_shards, write_shards
+
+
+class Compiled:
+    """Calls a network that is compiled as it is first called, and again for crops of another size.
+
+    Compiling takes a minute on a GPU; with the caches of the go before, seconds. They hold programs,
+    so take over none but your own.
+
+    Args:
+        network: what to compile.
+        index: of the shards that the caches are kept in.
+        graphs: whether its launches are recorded and replayed: at small crops they take longer
+            than what they launch. What a call returns is overwritten after the next ``begin``.
+    """
+
+    def __init__(self, network: nn.Module, index: Path, graphs: bool):
+        if index.is_file():
+            torch.compiler.load_cache_artifacts(zlib.decompress(read_shards(index)))
+        # Where something is missing to compile with, the network runs as it is, and torch says so.
+        torch._dynamo.config.suppress_errors = True
+        # Crops that learn, crops that pass through and both, with recurrent features and without, of two sizes.
+        torch._dynamo.config.recompile_limit = 32
+        self._index, self._kept = index, b""
+        self._call: Callable = torch.compile(network, dynamic=False, mode="reduce-overhead" if graphs else "default")
+
+    def __call__(self, *inputs):
+        return self._call(*inputs)
+
+    def begin(self) -> None:
+        """Begin an update: what earlier calls returned is not needed any more."""
+        torch.compiler.cudagraph_mark_step_begin()
+
+    def save(self, shard: int) -> None:
+        """Keep what compiling has made since the last time.
+
+        Args:
+            shard: most bytes of a file.
+        """
+        artifacts = torch.compiler.save_cache_artifacts()
+        if artifacts is not None and artifacts[0] != self._kept:
+            self._kept = artifacts[0]
+            write_shards(self._index, zlib.compress(self._kept), shard)
