@@ -23,6 +23,7 @@ COMMANDS = [
 ]
 TINY = {
     "train": ["--updates", "3", "--device", "cpu"],
+    "go": ["--updates", "3", "--device", "cpu"],
     "compare": ["--updates", "4", "--slices", "2", "--device", "cpu"],
     "evaluate": ["--iterations", "1", "--device", "cpu"],
 }
@@ -67,11 +68,12 @@ def run(command: str) -> int:
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture):
-    assert len(COMMANDS) == 10, COMMANDS
+    assert len(COMMANDS) == 12, COMMANDS
     for command in COMMANDS:
         assert run(command) == 0, f"{command}\n{capsys.readouterr().err}"
     assert (workplace / "val/blur").is_dir()
     assert checkpoint.read_card(workplace / "runs/mine/best.safetensors").updates == 3
+    assert checkpoint.read_card(workplace / "runs/rented/best.safetensors").updates == 3
     assert (workplace / "results/results.csv").is_file() and (workplace / "sharper.png").is_file()
     assert (workplace / "bundled/mtrnn-lite.safetensors").is_file(), "promoted where nothing was bundled"
     assert any((workplace / "hub").rglob("*.safetensors"))
