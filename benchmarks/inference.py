@@ -75,7 +75,7 @@ def plain_run(network: Restorer, frames: Tensor, iterations: int) -> list[float]
     with torch.inference_mode(), usual_pages():
         for _ in range(iterations):
             began = time.perf_counter()
-            estimate = network(frames, *estimate)
+            estimate = network(frames, estimate.image, estimate.state)
             synchronize(frames.device)
             seconds.append(time.perf_counter() - began)
     return seconds

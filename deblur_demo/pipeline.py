@@ -5,11 +5,12 @@ Everything slow is a generator, and each yield is a place to show progress or to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from numpy import ndarray
 
 from deblur_demo import catalogue, metrics
 from deblur_demo.errors import CheckpointError, InputError
@@ -67,6 +68,9 @@ class StepReport:
         change: mean absolute difference to the step before in 8-bit levels; None for the input.
         sharpness: see ``metrics.sharpness``.
         psnr, ssim, mse: against the truth, in 8 bit; None where no truth was given.
+        maps: what else the network knows of each pixel, (H, W) fp32 each: "doubt", of a self-ensemble,
+            how far its copies are apart (their standard deviation, mean over RGB, in 8-bit levels);
+            "guidance", of SGENet, how much of its features its own prediction lets pass, in [0, 1].
     """
 
     index: int
@@ -77,6 +81,7 @@ class StepReport:
     psnr: float | None
     ssim: float | None
     mse: float | None
+    maps: Mapping[str, ndarray] = field(default_factory=dict)
 
 
 def default_model(device: str = "auto") -> str:
@@ -163,7 +168,8 @@ def deblur_image(
         if isinstance(event, Step):
             pixels = to_pixels(event.image, photo.pixels.dtype)
             photo = replace(photo, pixels=pixels, notices=(*photo.notices, *event.notices))
-            yield _report(event.index, photo, event.seconds, event.change, truth)
+            maps = {name: map_[0, 0].numpy() for name, map_ in event.maps.items()}
+            yield replace(_report(event.index, photo, event.seconds, event.change, truth), maps=maps)
         else:
             yield event
 

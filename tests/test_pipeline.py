@@ -221,3 +221,13 @@ def test_models_has_a_row_for_every_variant(no_weights, lively_checkpoint):
     absent = rows["carlo"]
     assert (absent["ready"], absent["checkpoint"], absent["metrics"], absent["licence"]) == (False, None, {}, None)
     assert rows["wiener"]["ready"] and rows["wiener"]["parameters"] == 0
+
+
+def test_an_ensemble_says_where_its_copies_are_apart(job, shaky_photo):
+    single = reports(shaky_photo, open_deblurrer(job), 2)
+    start, *steps = reports(shaky_photo, open_deblurrer(replace(job, ensemble="4")), 2)
+    assert all(report.maps == {} for report in (start, *single))
+    for step in steps:
+        doubt = step.maps["doubt"]
+        assert doubt.shape == shaky_photo.pixels.shape[:2] and doubt.dtype == np.float32
+        assert 0 <= doubt.min() < doubt.mean() < doubt.max() < 128

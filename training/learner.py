@@ -157,5 +157,5 @@ def _result(predictions: Predictions, state: tuple[Tensor, ...]) -> Estimate:
 
 def _joined(estimates: list[Estimate]) -> Estimate:
     """The crops of several passes, always as a copy: a recorded pass overwrites what it returned."""
-    images, states = zip(*estimates, strict=True)
-    return Estimate(torch.cat(images), tuple(map(torch.cat, zip(*states, strict=True))))
+    states = zip(*(estimate.state for estimate in estimates), strict=True)
+    return Estimate(torch.cat([estimate.image for estimate in estimates]), tuple(map(torch.cat, states)))

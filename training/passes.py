@@ -49,7 +49,7 @@ class Pass(nn.Module):
             return network.predictions(window), ()
         estimate, images = Estimate(previous, state), []
         for _ in range(1 if iterative else network.traits.steps):
-            estimate = network(window, *estimate)
+            estimate = network(window, estimate.image, estimate.state)
             images.append((estimate.image, 1))
         return images if self.deep else images[-1:], estimate.state
 

@@ -22,10 +22,13 @@ class Estimate(NamedTuple):
     Attributes:
         image: the restored centre frame, (B, 3, H, W), fp32, nominally [0, 1] but unclamped.
         state: recurrent features for the next step, each (B, C, H / stride, W / stride).
+        maps: what else it can tell of each pixel, by name, (B, 1, H, W), fp32; no step depends on it.
+            "guidance" is in [0, 1]; "doubt", of a self-ensemble, a standard deviation in 8-bit levels.
     """
 
     image: Tensor
     state: tuple[Tensor, ...] = ()
+    maps: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Restorer(nn.Module):
         """Yield ``steps`` estimates of a whole window held in memory (shapes as ``forward``)."""
         estimate = Estimate(centre_frame(window))
         for _ in range(self.traits.steps if steps is None else steps):
-            estimate = self(window, *estimate)
+            estimate = self(window, estimate.image, estimate.state)
             yield estimate
 
     def along_clip(self) -> tuple[Restorer, ...]:

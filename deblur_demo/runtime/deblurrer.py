@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 
@@ -55,6 +55,7 @@ class Step:
         change: mean absolute difference to the step before (at first: to the input), in 8-bit levels.
         notices: what a person should know of how it was computed, for example a change of device.
         changes: the change of each picture of the batch, (B,); ``change`` is their mean.
+        maps: what else is known of each pixel, see ``Estimate.maps``, (B, 1, H, W) each, fp32, on the CPU.
     """
 
     index: int
@@ -63,9 +64,10 @@ class Step:
     change: float
     notices: tuple[str, ...] = ()
     changes: tuple[float, ...] = ()
+    maps: Mapping[str, Tensor] = field(default_factory=dict)
 
     def each(self) -> list[Step]:
-        """A step for every picture of the batch, with its share of the time; the first has the notices."""
+        """A step for every picture of the batch, with its share of the time; the first has the notices, none maps."""
         seconds, untold = self.seconds / len(self.changes), [()] * (len(self.changes) - 1)
         parts = zip(self.image.split(1), self.changes, [self.notices, *untold], strict=True)
         return [Step(self.index, image, seconds, own, notices, (own,)) for image, own, notices in parts]
@@ -165,7 +167,7 @@ class Deblurrer:
                 shown = len(changes)
                 if len(mosaic.grid.tiles) > 1:  # so the picture is large
                     release_freed_memory()
-                yield Step(shown, _plain(mosaic), 0.0, fmean(mosaic.changes), worker.told(), mosaic.changes)
+                yield _step(shown, mosaic, worker.told())
                 if auto and self.model.traits.iterative and all(map(settled_after, zip(*changes, strict=True))):
                     return
 
@@ -300,7 +302,8 @@ def _no_memory(what_for: str) -> DeviceError:
     )
 
 
-def _plain(mosaic: Mosaic) -> Tensor:
-    """The picture as a tensor that may be changed in place, as those made in inference mode may not."""
+def _step(index: int, mosaic: Mosaic, notices: tuple[str, ...]) -> Step:
+    """A step without its seconds, of tensors that may be changed in place, as those made in inference mode may not."""
     with torch.inference_mode(False):
-        return mosaic.picture()
+        image, maps = mosaic.picture(), mosaic.maps()
+    return Step(index, image, 0.0, fmean(mosaic.changes), notices, mosaic.changes, maps)

@@ -29,6 +29,10 @@ class SelfEnsemble(Restorer):
     mean is taken anew after every step, for show. All that an orientation remembers is turned
     upright between steps, so tiles can be cut from it as from any other state.
 
+    How far the orientations are apart is a map of its own, "doubt": what only some of them see in
+    a pixel is a guess. It is the standard deviation over them of what is visible, within [0, 1],
+    as the mean over RGB, in 8-bit levels.
+
     Args:
         net: the network; its traits hold for the ensemble.
         versions: orientations, 4 as in the paper, or 8.
@@ -58,16 +62,41 @@ class SelfEnsemble(Restorer):
         return tuple(SelfEnsemble(network, len(self.orientations)) for network in networks)
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
-        size = len(state) // len(self.orientations)
-        images, memory = [], []
+        count = len(self.orientations)
+        size = len(state) // count
+        mean, maps, seen, memory = 0.0, {}, _Spread(), []
         for index, orientation in enumerate(self.orientations):
             own = state[index * size : (index + 1) * size] or (previous,)
             image, *features = (turn(x, orientation) for x in own)
             estimate = self.net(turn(window, orientation), image.float(), tuple(features))
             upright = [turn_back(x, orientation) for x in (estimate.image, *estimate.state)]
-            images.append(upright[0])
-            memory += upright
-        return Estimate(torch.stack(images).mean(0), tuple(memory) if self.remembers else ())  # (B, 3, H, W)
+            mean = mean + upright[0] / count
+            for name, x in estimate.maps.items():
+                maps[name] = maps.get(name, 0.0) + turn_back(x, orientation) / count
+            seen.add(upright[0].clamp(0, 1))
+            memory += upright if self.remembers else ()
+        maps["doubt"] = 255 * seen.deviation.mean(1, keepdim=True)  # (B, 1, H, W)
+        return Estimate(mean, tuple(memory), maps)
+
+
+class _Spread:
+    """The standard deviation of tensors that come one by one, so that none has to wait for the others.
+
+    By Welford's method (1962): a sum of squares less the square of the sum would lose it to rounding.
+    """
+
+    def __init__(self):
+        self._count, self._mean, self._squares = 0, 0.0, 0.0
+
+    def add(self, x: Tensor) -> None:
+        self._count += 1
+        off = x - self._mean
+        self._mean = self._mean + off / self._count
+        self._squares = self._squares + off * (x - self._mean)
+
+    @property
+    def deviation(self) -> Tensor:
+        return (self._squares / self._count).sqrt()
 
 
 def turn(x: Tensor, orientation: tuple[int, bool]) -> Tensor:

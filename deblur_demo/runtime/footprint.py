@@ -20,7 +20,7 @@ class Footprint:
 
     Attributes:
         working: most that one step holds at a time, its result included, its input not.
-        state: recurrent features between two steps.
+        state: recurrent features and maps between two steps.
     """
 
     working: float
@@ -43,9 +43,9 @@ def measure(network: Restorer) -> Footprint:
     # From the second iteration on all are alike; of stages each is another network.
     for _ in range(min(2, traits.max_steps) if traits.iterative else traits.steps):
         with _Scales() as scales:
-            estimate = network(window, *estimate)
+            estimate = network(window, estimate.image, estimate.state)
         working = max(working, scales.peak)
-        state = max(state, sum(feature.nbytes for feature in estimate.state))
+        state = max(state, sum(layer.nbytes for layer in (*estimate.state, *estimate.maps.values())))
     return Footprint(working / side**2, state / side**2)
 
 

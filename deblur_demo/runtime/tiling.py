@@ -58,7 +58,6 @@ class Mosaic:
 
     def __init__(self, window: Tensor, grid: Grid, device: torch.device):
         self.grid, self.device = grid, device
-        self.strides = (1, *grid.traits.state_strides)
         self.window = window.to(device)
         self.height, self.width = window.shape[-2:]
         # Padding is looked up where a tile reaches into it: a padded copy would be one more picture in memory.
@@ -67,6 +66,8 @@ class Mosaic:
         self.image: Tensor | None = None
         self.state: tuple[Tensor, ...] = ()
         self.changes: tuple[float, ...] = ()
+        self._maps: dict[str, Tensor] = {}
+        self._names: tuple[str, ...] = ()  # of the maps of the step at hand
 
     def step(self, worker: Worker) -> Iterator[int]:
         """Take every tile one step further; yields the number of tiles done, after each."""
@@ -80,22 +81,34 @@ class Mosaic:
             while waiting and self.grid.last_look[waiting[0][0]] <= index:
                 self._put(canvases, *waiting.popleft())
             yield index + 1
-        self.image, *self.state = canvases
+        self.image, *layers = canvases
+        self._maps = dict(zip(self._names, layers, strict=False))
+        self.state = tuple(layers[len(self._names) :])
         self.changes = tuple((255 * difference / self.window[0, 0].numel()).tolist())
 
     def picture(self) -> Tensor:
         """A clamped copy of the picture without its padding, (B, 3, h, w), fp32, on the CPU."""
         return self.image[..., : self.height, : self.width].clamp(0, 1).cpu()
 
+    def maps(self) -> dict[str, Tensor]:
+        """Copies of what else the step told of each pixel, by name, (B, 1, h, w) each, on the CPU."""
+        return {name: x[..., : self.height, : self.width].to("cpu", copy=True) for name, x in self._maps.items()}
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Down-sampling of each layer of a step: image, maps, features."""
+        return (1, *(1 for _ in self._names), *self.grid.traits.state_strides)
+
     def _restore(self, tile: Tile, worker: Worker) -> list[Tensor]:
-        """Image and features of one tile without its halo, in as many pieces as memory demands."""
+        """Image, maps and features of one tile without its halo, in as many pieces as memory demands."""
         if tile.side > worker.largest:
             pieces = zip(*(self._restore(half, worker) for half in self.grid.halves(tile)), strict=True)
             axis = -2 if tile.inner.height >= tile.inner.width else -1
             return [torch.cat(halves, axis) for halves in pieces]
         try:
             estimate = worker(*self._patch(tile.outer))
-            return self._without_halo(tile, (estimate.image, *estimate.state))
+            self._names = tuple(estimate.maps)  # the same for all tiles of a step
+            return self._without_halo(tile, (estimate.image, *estimate.maps.values(), *estimate.state))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -107,7 +120,8 @@ class Mosaic:
         """What the network sees in a box: blurred frames, the estimate and the features of the step before."""
         window = self._frames(box)
         previous = centre_frame(window) if self.image is None else box.of(self.image)
-        return window, previous, tuple(box.of(*layer) for layer in zip(self.state, self.strides[1:], strict=False))
+        layers = zip(self.state, self.grid.traits.state_strides, strict=False)
+        return window, previous, tuple(box.of(*layer) for layer in layers)
 
     def _frames(self, box: Box) -> Tensor:
         """The blurred frames in a box, which may reach into the padding."""
@@ -128,7 +142,7 @@ class Mosaic:
         """Where a step's results go: over the old ones, or into new memory where they differ in kind."""
         if len(self.grid.tiles) == 1:
             return parts
-        olds = [] if self.image is None else [self.image, *self.state]
+        olds = [] if self.image is None else [self.image, *self._maps.values(), *self.state]
         canvases = []
         for part, stride, old in zip_longest(parts, self.strides[: len(parts)], olds[: len(parts)]):
             shape = (*part.shape[:2], self.grid.height // stride, self.grid.width // stride)

@@ -42,7 +42,7 @@ class BorrowedDeblurrer:
         *_, height, width = window.shape
         seconds = zerogpu.duration(_gmacs(self.job), height * width, steps(self.job, iterations))
         for event in self._work(seconds, self.job, window.numpy(), iterations):
-            yield replace(event, image=torch.from_numpy(event.image)) if isinstance(event, Step) else event
+            yield _mapped(event, torch.from_numpy) if isinstance(event, Step) else event
 
     def steps(self, window: Tensor, iterations: int | str | None = None) -> Iterator[Step]:
         """As ``Deblurrer.steps``."""
@@ -50,9 +50,14 @@ class BorrowedDeblurrer:
 
 
 def portable_events(deblurrer: Deblurrer, window: ndarray, iterations: int | str | None) -> Iterator[TileDone | Step]:
-    """Events whose images are arrays, (B, 3, H, W): tensors travel in shared memory, which containers are short of."""
+    """Events whose images and maps are arrays: tensors travel in shared memory, which containers are short of."""
     for event in deblurrer.events(torch.from_numpy(window), iterations):
-        yield replace(event, image=event.image.numpy()) if isinstance(event, Step) else event
+        yield _mapped(event, Tensor.numpy) if isinstance(event, Step) else event
+
+
+def _mapped(step: Step, kind: Callable) -> Step:
+    """The step with its pictures as another kind of array."""
+    return replace(step, image=kind(step.image), maps={name: kind(x) for name, x in step.maps.items()})
 
 
 def clip_seconds(clip: ClipJob, job: Job) -> int:

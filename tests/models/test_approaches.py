@@ -60,7 +60,7 @@ def test_stacked_networks_are_each_their_own(window, liven):
     first, second, third = (image for image, _ in network.predictions(window))
     alone = network.nets[0](window, window[:, 0], ())
     assert torch.equal(alone.image, first)
-    assert torch.equal(network.nets[1](window, *alone).image, second)
+    assert torch.equal(network.nets[1](window, alone.image, alone.state).image, second)
     assert torch.equal(next(network.run(window)).image, third)
     network.nets[2].head.bias.add_(0.1)
     changed = [image for image, _ in network.predictions(window)]

@@ -55,7 +55,9 @@ def test_iterations_differ_and_use_estimate_and_features(network, window):
     without_estimate = network(window, window[:, 0], first.state)
     assert (without_features.image - second.image).abs().max() > 1e-3
     assert (without_estimate.image - second.image).abs().max() > 1e-3
-    assert torch.equal(network(window, *first).image, second.image), "run() is a plain loop over forward()"
+    assert torch.equal(network(window, first.image, first.state).image, second.image), (
+        "run() is a plain loop over forward()"
+    )
 
 
 @torch.no_grad()

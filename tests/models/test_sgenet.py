@@ -72,6 +72,19 @@ def test_the_predicted_image_opens_and_shuts_the_features():
 
 
 @torch.no_grad()
+def test_the_guidance_of_both_stages_can_be_looked_at(network):
+    window = torch.rand(2, 1, 3, 16, 24)
+    first, second = network.run(window)
+    predicted = network.predictions(window)
+    for step, scale, image in ((first, network.stage1.decoder[0], 5), (second, network.stage2.encoder[0], 6)):
+        guidance = step.maps["guidance"]
+        assert guidance.shape == (2, 1, 16, 24) and guidance.dtype == torch.float32
+        wanted = torch.sigmoid(scale.enhance.mask(predicted[image][0])).mean(1, keepdim=True)
+        torch.testing.assert_close(guidance, wanted)
+        assert guidance.std() > 1e-4
+
+
+@torch.no_grad()
 def test_aggregation_is_a_weighted_mean_of_three():
     aggregate = _CrossStageAggregation(6, window=4)
     x, y, z = torch.randn(3, 2, 6, 8, 8).unbind(0)

@@ -17,6 +17,8 @@ from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 class Recurrent(Restorer):
     """Two features that recur at different strides; one step sees 21 pixels far."""
 
+    settings = None
+
     def __init__(self, frames: int = 1, width: int = 8):
         super().__init__()
         self.traits = Traits(halo=24, align=4, frames=frames, steps=4, max_steps=9, state_strides=(2, 4), minimum=24)

@@ -15,6 +15,7 @@ from deblur_demo.models import registry
 from deblur_demo.models.contract import Estimate, Restorer, Traits
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone, _Worker
 from deblur_demo.runtime.device import precisions
+from deblur_demo.runtime.ensemble import SelfEnsemble
 from deblur_demo.runtime.grid import SMALLEST_TILE
 
 HALF = "bf16" if "bf16" in precisions("cpu") else None
@@ -52,6 +53,15 @@ def test_a_step_is_the_callers_own(recurrent):
         assert (mine - reference).abs().max() < 1e-5
     held = [step.image for step in on_cpu(network, tile=20).steps(window, 3)]
     assert all((a - b).abs().max() < 1e-5 for a, b in zip(held, untouched, strict=True))
+
+
+def test_maps_are_the_callers_own_and_as_large_as_the_picture(recurrent):
+    ensemble, window = SelfEnsemble(recurrent()), torch.rand(1, 1, 3, 50, 61)  # a size that needs padding
+    whole = [step.maps["doubt"] for step in on_cpu(ensemble).steps(window, 3)]
+    tiled = [step.maps["doubt"] for step in on_cpu(ensemble, tile=20).steps(window, 3)]
+    assert [doubt.shape for doubt in tiled] == [(1, 1, 50, 61)] * 3
+    assert all((mine - reference).abs().max() < 5e-2 for mine, reference in zip(tiled, whole, strict=True))
+    assert (whole[2] - whole[0]).abs().mean() > 0.1, "and every step has its own"
 
 
 def test_a_step_of_a_batch_falls_into_a_step_for_each_picture(recurrent):

@@ -10,7 +10,7 @@ from deblur_demo.errors import SettingError
 from deblur_demo.models import registry
 from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 from deblur_demo.runtime.deblurrer import Deblurrer
-from deblur_demo.runtime.ensemble import ORIENTATIONS, SelfEnsemble, turn, turn_back
+from deblur_demo.runtime.ensemble import ORIENTATIONS, SelfEnsemble, _Spread, turn, turn_back
 
 
 class Wind(Restorer):
@@ -27,6 +27,16 @@ class Wind(Restorer):
         image = (1 - self.strength) * previous + self.strength * previous.roll(1, -1)
         memory = state[0] + 1 if state else centre_frame(window)[..., ::2, ::2]
         return Estimate(image + memory.repeat_interleave(2, -1).repeat_interleave(2, -2), (memory,))
+
+
+class Pale(Restorer):
+    """Every pixel by itself, so that it cannot notice."""
+
+    traits = Traits(halo=0)
+    settings = None
+
+    def forward(self, window, previous, state):
+        return Estimate(0.5 + previous / 2)
 
 
 @pytest.fixture
@@ -98,15 +108,56 @@ def test_it_runs_in_tiles_like_any_network(name, settings):
     tile = max(32, halo // 2)
     window = torch.rand(1, 1, 3, 3 * tile + 2 * halo, 32)
     whole, tiled = (
-        [step.image for step in Deblurrer(ensemble, device="cpu", precision="fp32", tile=side).steps(window, 2)]
-        for side in (0, tile)
+        list(Deblurrer(ensemble, device="cpu", precision="fp32", tile=side).steps(window, 2)) for side in (0, tile)
     )
     assert len(whole) == len(tiled) == min(2, ensemble.traits.steps)
     for one, other in zip(whole, tiled, strict=True):
-        assert (one - window[:, 0]).abs().mean() > 1e-3
-        torch.testing.assert_close(one, other, rtol=0, atol=2e-5)
+        assert (one.image - window[:, 0]).abs().mean() > 1e-3
+        torch.testing.assert_close(one.image, other.image, rtol=0, atol=2e-5)
+        assert one.maps["doubt"].shape == (1, 1, *window.shape[-2:]) and one.maps["doubt"].mean() > 0.01
+        for name in one.maps:
+            torch.testing.assert_close(one.maps[name], other.maps[name], rtol=0, atol=5e-3)
 
 
 def test_other_numbers_are_refused():
     with pytest.raises(SettingError, match="4 or 8"):
         SelfEnsemble(Wind(), 3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("versions", [4, 8])
+def test_doubt_is_how_far_the_orientations_are_apart(window, versions):
+    net, window = Wind(), 0.4 * window
+    first, second = SelfEnsemble(net, versions).run(window, 2)
+    copies = torch.stack([turn_back(next(net.run(turn(window, way))).image, way) for way in ORIENTATIONS[versions]])
+    doubt = 255 * copies.double().std(0, correction=0).mean(1, keepdim=True)
+    assert first.maps["doubt"].shape == (2, 1, 8, 12) and doubt.max() > 10
+    torch.testing.assert_close(first.maps["doubt"].double(), doubt, rtol=1e-4, atol=1e-3)
+    assert second.image.min() > 1 and not second.maps["doubt"].any(), "beyond white there is nothing to be seen"
+
+
+@torch.no_grad()
+def test_copies_that_agree_leave_no_doubt(window):
+    for estimate in SelfEnsemble(Pale(), 8).run(window):
+        assert estimate.maps["doubt"].abs().max() < 1e-3
+
+
+def test_small_doubts_survive_in_single_precision():
+    """The sum of squares less the square of the sum would be off by half of it."""
+    values = 0.999 + 1e-6 * torch.tensor([0.0, 1.0, 2.0, 3.0], dtype=torch.float64)
+    spread = _Spread()
+    for value in values.float():
+        spread.add(value)
+    exact = values.float().double().std(correction=0)
+    assert float(spread.deviation) == pytest.approx(float(exact), rel=0.02)
+
+
+@torch.no_grad()
+def test_a_networks_own_maps_are_averaged_upright():
+    torch.manual_seed(0)
+    net = registry.build("sgenet", widths=(6, 6, 6)).eval()
+    window = torch.rand(1, 1, 3, 16, 24)
+    (first, second) = SelfEnsemble(net).run(window)
+    copies = [turn_back(next(net.run(turn(window, way))).maps["guidance"], way) for way in ORIENTATIONS[4]]
+    torch.testing.assert_close(first.maps["guidance"], sum(copies) / 4)
+    assert set(first.maps) == set(second.maps) == {"guidance", "doubt"}

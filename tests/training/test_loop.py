@@ -82,7 +82,7 @@ def test_crops_without_the_level_pass_through_and_teach_nothing(recipe: Recipe, 
     trainer = Trainer(recipe, corpus, tmp_path, CPU, precision="fp32")
     window, goal = torch.rand(3, 1, 3, 32, 32), torch.rand(2, 3, 32, 32)
     before = Estimate(window[:, 0], tuple(torch.rand(3, *feature.shape[1:]) for feature in _features(trainer)))
-    whole = trainer.model(window, *before)
+    whole = trainer.model(window, before.image, before.state)
     l1(whole.image[:2], goal).backward()
     expected = trainer.model.head.weight.grad.clone()
     trainer.learner.optimiser.zero_grad()

@@ -6,10 +6,12 @@ import importlib.util
 import json
 import math
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deblur_demo import catalogue
@@ -139,6 +141,25 @@ def test_elsewhere_nothing_is_borrowed(weights, monkeypatch):
     assert not zerogpu.shared()
     deblurrer = Bench().deblurrer(Job("mtrnn-lite", device="cpu"))
     assert deblurrer.placement.device.type == "cpu"
+
+
+def test_maps_cross_over_as_arrays(lively_checkpoint, shaky_photo):
+    job = Job(checkpoint=lively_checkpoint, model="mtrnn-lite", device="cpu", precision="fp32", ensemble="4")
+    ours = open_deblurrer(job)
+
+    def lent(seconds: int, job: Job, window, iterations):
+        for event in borrowed.portable_events(ours, window, iterations):
+            crossed = pickle.dumps(event)
+            assert b"torch" not in crossed
+            yield pickle.loads(crossed)
+
+    theirs = borrowed.BorrowedDeblurrer(job, lent)
+    mine, other = (
+        [event for event in deblur_image(shaky_photo, deblurrer, 1) if isinstance(event, StepReport)][1]
+        for deblurrer in (ours, theirs)
+    )
+    assert np.array_equal(mine.photo.pixels, other.photo.pixels)
+    assert np.array_equal(mine.maps["doubt"], other.maps["doubt"]) and mine.maps["doubt"].max() > 0
 
 
 @pytest.mark.skipif(importlib.util.find_spec("spaces") is None, reason="the package spaces is not installed")

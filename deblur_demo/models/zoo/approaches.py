@@ -63,7 +63,7 @@ class Stacked(Restorer):
         """
         estimate, images = Estimate(centre_frame(window)), []
         for net in self.nets:
-            estimate = net(window, *estimate)
+            estimate = net(window, estimate.image, estimate.state)
             images.append((estimate.image, 1))
         return images
 

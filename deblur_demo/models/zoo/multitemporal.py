@@ -53,10 +53,10 @@ class MultiTemporal(Restorer):
         if self.settings.clamp:
             previous = previous.clamp(0, 1)
         pair = torch.stack((previous, blurred), dim=1)  # (B, 2, 3, H, W)
-        image, state = self.net(pair, previous, state)
+        estimate = self.net(pair, previous, state)
         if self.net.silent_output is not None:
-            image = blurred + (image - self.net.silent_output)
-        return Estimate(image, state)
+            estimate = estimate._replace(image=blurred + (estimate.image - self.net.silent_output))
+        return estimate
 
 
 @torch.no_grad()

@@ -94,8 +94,9 @@ class SGENet(Restorer):
         blurred = centre_frame(window)
         if not state:
             images, state = self._first(blurred)
-            return Estimate(images[-1], state)
-        return Estimate(self._second(blurred, previous, state)[-1])
+            return Estimate(images[-1], state, _guidance(self.stage1.decoder[0], images[-1]))
+        images = self._second(blurred, previous, state)
+        return Estimate(images[-1], maps=_guidance(self.stage2.encoder[0], images[0]))
 
     def predictions(self, window: Tensor) -> list[tuple[Tensor, int]]:
         """All twelve images, for a loss at each (equation 2): both stages, down and up again.
@@ -129,6 +130,11 @@ class SGENet(Restorer):
 
     def _inside(self, image: Tensor) -> Tensor:
         return image.to(self.dtype, memory_format=torch.channels_last)
+
+
+def _guidance(scale: _Scale, image: Tensor) -> dict[str, Tensor]:
+    """The map of a step: the attention, on the mean over channels, of its last scale that is full-size and guided."""
+    return {"guidance": scale.enhance.attention(image).float().mean(1, keepdim=True)}
 
 
 class _Stage(nn.Module):
@@ -223,9 +229,12 @@ class _ContextEnhancement(nn.Module):
         residual = self.predict(x)  # (B, 3, H, W)
         image = blurred + residual.float()
         if self.guide:
-            mask = torch.sigmoid(self.mask(image.to(x.dtype)))
-            x = self.refine(torch.cat((self.residual_features(residual), x), dim=1)) * mask
+            x = self.refine(torch.cat((self.residual_features(residual), x), dim=1)) * self.attention(image)
         return x, image
+
+    def attention(self, image: Tensor) -> Tensor:  # (B, 3, H, W), fp32 -> (B, C, H, W)
+        """How much of each feature the predicted image lets pass."""
+        return torch.sigmoid(self.mask(image.to(self.mask.weight.dtype)))
 
 
 class _SupervisedAttention(nn.Module):
