@@ -53,7 +53,8 @@ def needed(*places: str) -> set[str]:
                 roots |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 roots.add(node.module.split(".")[0])
-    roots -= set(sys.stdlib_module_names) | {"deblur_demo", "training", "tests", "benchmarks", "app", "__future__"}
+    ours = {"deblur_demo", "training", "tests", "benchmarks", "docs", "app"}
+    roots -= set(sys.stdlib_module_names) | ours | {"__future__"}
     return {DISTRIBUTIONS.get(root, root) for root in roots - OPTIONAL}
 
 
@@ -63,7 +64,7 @@ def needed(*places: str) -> set[str]:
         ("requirements.txt", ["deblur_demo", "app.py"]),
         ("requirements-mcp.txt", ["deblur_demo", "app.py"]),
         ("requirements-train.txt", ["deblur_demo", "training"]),
-        ("requirements-dev.txt", ["deblur_demo", "training", "tests", "benchmarks", "app.py"]),
+        ("requirements-dev.txt", ["deblur_demo", "training", "tests", "benchmarks", "docs", "app.py"]),
     ],
 )
 def test_all_that_is_imported_is_required(file, places):
@@ -93,7 +94,7 @@ def test_every_python_gets_exactly_one_torch(python, torch):
 
 def test_nothing_needs_torchvision():
     assert "torchvision" not in requirements("requirements-dev.txt")
-    assert "torchvision" not in needed("deblur_demo", "training", "tests", "benchmarks", "app.py")
+    assert "torchvision" not in needed("deblur_demo", "training", "tests", "benchmarks", "docs", "app.py")
 
 
 def test_the_space_runs_the_pinned_gradio():

@@ -1,10 +1,12 @@
-"""Photos one click away, all licence-clean: those that scikit-image brings, and shaken ones of ours."""
+"""Photos and a clip one click away, all licence-clean: those that scikit-image brings, and shaken ones of ours."""
 
 from __future__ import annotations
 
+import base64
 import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -14,32 +16,59 @@ from deblur_demo.ui import text
 _OURS = Path(__file__).parent / "pictures"  # where they come from: README.md there
 _THEIRS = Path(str(importlib.resources.files("skimage"))) / "data"
 
+_ON_LOAD = """element.addEventListener("click", (event) => {
+  const chosen = event.target.closest("button");
+  if (chosen) trigger("select", { index: Number(chosen.dataset.index), value: chosen.textContent.trim() });
+});"""
+
 
 @dataclass(frozen=True)
 class Example:
-    """A photo, with its sharp reference where the truth is known."""
+    """A photo, with its sharp reference where the truth is known; the thumbnail shows what it is."""
 
     photo: Path
     caption: str
+    thumbnail: Path
     truth: Path | None = None
 
 
+@dataclass(frozen=True)
+class ExampleClip:
+    clip: Path
+    caption: str
+    thumbnail: Path
+
+
 BLURRED = (
-    Example(_THEIRS / "clock_motion.png", text.EXAMPLE_CLOCK),
-    Example(_OURS / "coffee.jpg", text.EXAMPLE_COFFEE, _THEIRS / "coffee.png"),
-    Example(_OURS / "cat.jpg", text.EXAMPLE_CAT, _THEIRS / "chelsea.png"),
+    Example(_THEIRS / "clock_motion.png", text.EXAMPLE_CLOCK, _OURS / "clock.webp"),
+    Example(_OURS / "coffee.jpg", text.EXAMPLE_COFFEE, _OURS / "coffee.webp", _THEIRS / "coffee.png"),
+    Example(_OURS / "cat.jpg", text.EXAMPLE_CAT, _OURS / "cat.webp", _THEIRS / "chelsea.png"),
 )
 SHARP = (
-    Example(_THEIRS / "coffee.png", text.EXAMPLE_COFFEE),
-    Example(_THEIRS / "chelsea.png", text.EXAMPLE_CAT),
-    Example(_THEIRS / "astronaut.png", text.EXAMPLE_ASTRONAUT),
+    Example(_THEIRS / "coffee.png", text.EXAMPLE_COFFEE, _OURS / "sharp_coffee.webp"),
+    Example(_THEIRS / "chelsea.png", text.EXAMPLE_CAT, _OURS / "sharp_cat.webp"),
+    Example(_THEIRS / "astronaut.png", text.EXAMPLE_ASTRONAUT, _OURS / "sharp_astronaut.webp"),
 )
+CLIPS = (ExampleClip(_OURS / "coffee.mp4", text.EXAMPLE_CLIP, _OURS / "clip.webp"),)
 
 
-def place(offered: Sequence[Example], elem_id: str) -> gr.Gallery:
-    """Put a strip of examples on the page; choosing one is an event."""
-    return gr.Gallery(
-        [(str(example.photo), example.caption) for example in offered],
-        show_label=False, interactive=False, format="png", height=90, allow_preview=False, object_fit="cover",
-        buttons=[], elem_id=elem_id, elem_classes="examples",
+def place(offered: Sequence[Example | ExampleClip], elem_id: str) -> gr.HTML:
+    """Put a strip of examples on the page; choosing one is its event ``select``, with the index."""
+    return gr.HTML(
+        strip(offered), js_on_load=_ON_LOAD, apply_default_css=False, elem_id=elem_id, elem_classes="bare"
     )  # fmt: skip
+
+
+def strip(offered: Sequence[Example | ExampleClip]) -> str:
+    """Buttons with a thumbnail and a caption each; the thumbnails come with the page."""
+    buttons = "".join(
+        f'<button type="button" class="thumbnail-item" data-index="{index}">'
+        f'<img src="{_inline(example.thumbnail)}" alt="" width="112" height="72">'
+        f'<span class="caption-label">{escape(example.caption)}</span></button>'
+        for index, example in enumerate(offered)
+    )
+    return f'<div class="examples" role="group" aria-label="{text.EXAMPLES_GROUP}">{buttons}</div>'
+
+
+def _inline(picture: Path) -> str:
+    return "data:image/webp;base64," + base64.b64encode(picture.read_bytes()).decode()

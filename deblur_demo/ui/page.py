@@ -49,7 +49,7 @@ def build() -> gr.Blocks:
                 image = ImageHandlers(image_layout.place(hours), bench, cache, examples.BLURRED)
                 image.bind(page)
             with gr.Tab(text.VIDEO_SCREEN, id="video"):
-                video = VideoHandlers(video_layout.place(hours), bench, cache)
+                video = VideoHandlers(video_layout.place(hours), bench, cache, examples.CLIPS)
                 video.bind(page)
             with gr.Tab(compare_text.SCREEN, id="compare"):
                 compare = CompareHandlers(compare_layout.place(hours), bench, cache, examples.BLURRED)

@@ -15,10 +15,12 @@ PRIVACY = "What you upload stays on this server, is deleted after {hours}, and n
 
 # Input
 EXAMPLES = "Paste works, too. Or try one:"
+EXAMPLES_GROUP = "Examples"
 EXAMPLE_CLOCK = "Clock"
 EXAMPLE_COFFEE = "Coffee"
 EXAMPLE_CAT = "Cat"
 EXAMPLE_ASTRONAUT = "Astronaut"
+EXAMPLE_CLIP = "Coffee"
 
 # Settings
 MODEL = "Model"

@@ -12,7 +12,7 @@ STYLES = [
     _HERE / name
     for name in ("style.css", "viewer/comparer.css", "video/player.css", "lab/lab.css", "models/models.css")
 ]
-SCRIPT = (_HERE / "paste.js").read_text(encoding="utf-8")
+SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
 
 
 def theme() -> gr.themes.Base:
@@ -67,9 +67,13 @@ def theme() -> gr.themes.Base:
         button_secondary_background_fill_hover_dark="#263757",
         button_secondary_text_color="*neutral_800",
         button_secondary_text_color_dark="*neutral_100",
-        slider_color="*primary_600",
+        slider_color="*primary_700",
         slider_color_dark="*primary_400",
-        color_accent="*primary_600",
+        color_accent="*primary_700",  # in the dark as style.css says
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_400",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
         checkbox_background_color_selected="*primary_700",
         checkbox_background_color_selected_dark="*primary_600",
     )

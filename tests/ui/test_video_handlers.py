@@ -12,7 +12,7 @@ import pytest
 
 from deblur_demo.media.clip import probe, read_frames
 from deblur_demo.media.image import read_image
-from deblur_demo.ui import text
+from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.video import handlers as video_handlers
 from deblur_demo.ui.video import layout as video_layout
@@ -28,7 +28,7 @@ def page(weights, tmp_path, monkeypatch) -> VideoHandlers:
         monkeypatch.setattr(video_handlers, pause, 0)  # every event is told, however fast they come
     with gr.Blocks():
         screen = video_layout.place(1.0)
-    return VideoHandlers(screen, Bench(), tmp_path / "cache")
+    return VideoHandlers(screen, Bench(), tmp_path / "cache", examples.CLIPS)
 
 
 @pytest.fixture
@@ -72,6 +72,15 @@ def test_a_run_shows_frames_and_ends_with_both_in_the_player(page, clip):
     assert [frame.time for frame in read_frames(run.target)] == TIMES
     assert "6 frames" in last[s.figures] and "Flicker" in last[s.figures] and last[s.curve].count("<polyline") == 2
     assert sorted(files(page)) == sorted([run.source, run.target]), "no picture of a frame is left"
+
+
+def test_an_example_is_taken_as_if_it_had_been_dropped(page):
+    s = page.screen
+    updates = page.pick_example(None, gr.SelectData(None, {"index": 0, "value": ""}))
+    (example,) = examples.CLIPS
+    assert Path(updates[s.clip]).read_bytes() == example.clip.read_bytes()
+    assert updates == {s.clip: updates[s.clip], **page.look(updates[s.clip], None)}
+    assert "480 × 270 pixels, 2 s, 48 frames at 24 a second, silent." in updates[s.about]
 
 
 def test_a_part_begins_at_zero_and_knows_where_it_comes_from(page, clip):

@@ -23,7 +23,7 @@ class CompareScreen:
 
     job: JobControls
     photo: OnePhoto
-    examples: gr.Gallery
+    examples: gr.HTML
     models: gr.CheckboxGroup
     iterations: gr.CheckboxGroup
     planned: gr.Markdown

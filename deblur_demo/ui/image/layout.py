@@ -24,7 +24,7 @@ class ImageScreen:
     job: JobControls
     knobs: Knobs
     photos: Photos
-    examples: gr.Gallery
+    examples: gr.HTML
     webcam_toggle: gr.Button
     webcam: OnePhoto
     truth: OnePhoto
@@ -65,7 +65,7 @@ def _sources() -> dict[str, gr.components.Component]:
     """Where photos come from."""
     photos = Photos(
         label=image_text.PHOTOS, interactive=True, type="filepath", format="png", file_types=list(ACCEPTED_SUFFIXES),
-        sources=["upload", "webcam", "clipboard"], height=250, object_fit="contain", buttons=[], elem_id="photos",
+        sources=["upload", "clipboard"], height=250, object_fit="contain", buttons=[], elem_id="photos",
     )  # fmt: skip
     with gr.Row(elem_id="sources"):
         gr.Markdown(text.EXAMPLES, elem_classes="hint")

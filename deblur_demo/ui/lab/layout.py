@@ -25,7 +25,7 @@ class LabScreen:
     deblurring: JobControls
     knobs: Knobs
     photo: OnePhoto
-    examples: gr.Gallery
+    examples: gr.HTML
     pad: gr.HTML
     shift: gr.Slider
     level: gr.Slider

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
+from gradio.processing_utils import save_file_to_cache
 
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.examples import ExampleClip
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ClipOrder
 from deblur_demo.ui.pace import ClipPace
@@ -43,10 +45,11 @@ class VideoHandlers:
         screen: its components.
         bench: where the networks are.
         cache: folder for the files of a run.
+        examples: the clips behind ``screen.examples``.
     """
 
-    def __init__(self, screen: VideoScreen, bench: Bench, cache: Path):
-        self.screen, self.bench, self.cache = screen, bench, cache
+    def __init__(self, screen: VideoScreen, bench: Bench, cache: Path, examples: Sequence[ExampleClip]):
+        self.screen, self.bench, self.cache, self.examples = screen, bench, cache, examples
 
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
@@ -60,6 +63,7 @@ class VideoHandlers:
 
         looked = [s.about, s.start, s.end, s.job.status, *stage]
         s.clip.upload(self.look, [s.clip, s.job.state], looked, **at_once)
+        s.examples.select(self.pick_example, s.job.state, [s.clip, *looked], **at_once)
         s.clip.clear(self.forget, s.job.state, looked, **at_once)
         s.player.first(self.begin_here, outputs=s.start, **at_once)
         s.player.last(self.end_here, outputs=s.end, **at_once)
@@ -84,6 +88,11 @@ class VideoHandlers:
             updates |= {s.player: shown, s.welcome: gr.update(visible=False), s.results: gr.update(visible=False)}
             updates |= {s.job.status: views.status(text.READY)}
         return updates
+
+    def pick_example(self, run: VideoRun | None, event: gr.SelectData) -> Updates:
+        """Take an example as if it had been dropped."""
+        clip = save_file_to_cache(self.examples[event.index].clip, str(self.cache))
+        return {self.screen.clip: clip, **self.look(clip, run)}
 
     def forget(self, run: VideoRun | None) -> Updates:
         """The clip has been taken away."""

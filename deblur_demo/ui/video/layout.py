@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from deblur_demo import settings
-from deblur_demo.ui import text, views
+from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.components import OneFile
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_model, place_runtime
@@ -40,6 +40,7 @@ class VideoScreen:
     job: JobControls
     knobs: Knobs
     clip: OneFile
+    examples: gr.HTML
     about: gr.Markdown
     start: gr.Number
     end: gr.Number
@@ -79,11 +80,14 @@ def place(hours: float) -> VideoScreen:
 def _sources() -> dict[str, gr.components.Component]:
     """Where the clip comes from, and which part of it is taken."""
     clip = OneFile(label=video_text.CLIP, file_types=_SUFFIXES, height=140, elem_id="clip")
+    with gr.Row(elem_classes="sources"):
+        gr.Markdown(video_text.EXAMPLES, elem_classes="hint")
+        strip = examples.place(examples.CLIPS, "video-examples")
     about = gr.Markdown(elem_id="about-clip", elem_classes="hint")
     with gr.Row(elem_id="trim"):
         start = gr.Number(0, label=video_text.START, precision=3, step=0.1, min_width=100, elem_id="start", buttons=[])
         end = gr.Number(None, label=video_text.END, precision=3, step=0.1, min_width=100, elem_id="end", buttons=[])
-    return {"clip": clip, "about": about, "start": start, "end": end}
+    return {"clip": clip, "examples": strip, "about": about, "start": start, "end": end}
 
 
 def _written() -> dict[str, gr.components.Component]:

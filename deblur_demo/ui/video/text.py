@@ -10,6 +10,7 @@ WELCOME = (
     ("Compare", "both play as one: drag the handle, step through the frames, keep the result"),
 )
 CLIP = "Blurred clip"
+EXAMPLES = "No clip at hand? Try this one:"
 START = "From (seconds)"
 END = "To (empty: end)"
 CODEC = "Codec"

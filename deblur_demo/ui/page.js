@@ -11,4 +11,14 @@
     input.files = transfer.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  // A long list of choices scrolls, so the browser would stop there on the way from its field to the next, on a list
+  // that closes in that moment: the focus would be nowhere. The arrow keys reach what is in it.
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key !== "Tab") return;
+      for (const list of document.querySelectorAll("ul[role=listbox]")) list.tabIndex = -1;
+    },
+    { capture: true },
+  );
 }
