@@ -19,7 +19,8 @@ def script(name: str) -> str:
 def open_screen(page, screen: str) -> None:
     """Go to a screen, and open all that can be folded out on it."""
     go_to(page, SCREENS[screen])
-    page.wait_for_selector({"models": "#models-cards article", "lab": "#lab-blur-run"}.get(screen, f"#{screen}-run"))
+    there = {"models": "#models-cards article", "compare": "#compare-models label", "lab": "#lab-blur-run"}
+    page.wait_for_selector(there.get(screen, f"#{screen}-run"))
     for fold in page.locator(f"#{screen}-more > button, #{screen}-shake-more > button, #{screen}-cards summary").all():
         fold.click()
 
