@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from deblur_demo import maps
 from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip
 from deblur_demo.errors import InputError, OutputError, SettingError
 from deblur_demo.media.clip import is_clip
@@ -34,7 +35,8 @@ class Order:
     Attributes:
         source: the blurred photo; or a clip, or a folder of its frames.
         target: file for the last step, in the format of its suffix; or for the clip; or a folder for frames.
-        steps: folder for every step as ``step_00.png`` (the input), ``step_01.png`` ...; None: not kept.
+        steps: folder for every step as ``step_00.png`` (the input), ``step_01.png`` ..., its maps in colours
+            as ``step_01_doubt.png`` ...; None: not kept.
         truth: the sharp picture, or a folder that holds it under the same stem; of a clip the sharp
             clip, or its folder of frames; None: there is none.
         originals: all files given, none of which may be written over.
@@ -57,7 +59,8 @@ class Outcome:
         input, output: paths; ``output`` is None if there is none.
         error: why it failed, None if it did not.
         notices: what was assumed while reading, what happened on the way, what the output cannot hold.
-        steps: of a photo, for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse.
+        steps: of a photo, for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse, and
+            mean and p95 of its maps (see ``pipeline.StepReport``).
         frames: of a clip, for each frame: index, time, steps, seconds, sharpness_before, sharpness,
             change, cut, psnr_before, psnr, ssim.
         flicker: of a clip: of source and result, see ``flicker.Flicker``.
@@ -163,10 +166,12 @@ def carry_out(
     for event in deblur_image(photo, deblurrer, iterations, truth):
         if isinstance(event, StepReport):
             photo = event.photo
-            outcome.steps.append(_plain(event, STEP_FIGURES))
+            outcome.steps.append({**_plain(event, STEP_FIGURES), "maps": event.map_figures})
             outcome.notices = photo.notices
             if order.steps is not None:
                 _write(photo, order.steps / f"step_{event.index:02d}.png", order)
+                for name, figures in event.maps.items():
+                    _write(maps.drawn(name, figures), order.steps / f"step_{event.index:02d}_{name}.png", order)
         yield event
     outcome.notices = (*photo.notices, *_write(photo, order.target, order))
     outcome.output = str(order.target)

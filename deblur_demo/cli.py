@@ -82,7 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARP",
         help="sharp picture to measure against, or a folder of the same stems; for a clip, the sharp clip",
     )
-    deblur.add_argument("--steps-dir", type=Path, metavar="DIR", help="also write <stem>/step_00.png (the input) ...")
+    deblur.add_argument(
+        "--steps-dir",
+        type=Path,
+        metavar="DIR",
+        help="also write <stem>/step_00.png (the input) ..., of an ensemble its doubts as step_01_doubt.png ...",
+    )
     deblur.add_argument("--json", type=Path, metavar="FILE", help="write a report of every step")
     deblur.add_argument("--keep-metadata", action="store_true", help="keep the place and the maker's note")
 

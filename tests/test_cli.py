@@ -272,9 +272,14 @@ def test_the_module_runs_and_its_exit_code_arrives(tmp_path):
 
 def test_a_self_ensemble_is_another_mean_of_nearly_the_same_estimates(deblur, shaky, tmp_path):
     assert deblur(shaky, "-o", tmp_path / "plain.png") == 0
-    assert deblur(shaky, "-o", tmp_path / "averaged.png", "--ensemble", "4") == 0
+    kept = ("--ensemble", "4", "--steps-dir", tmp_path / "steps", "--json", tmp_path / "r.json")
+    assert deblur(shaky, "-o", tmp_path / "averaged.png", *kept) == 0
     plain, averaged = (read_image(tmp_path / f"{name}.png").pixels for name in ("plain", "averaged"))
     blurred = read_image(shaky).pixels
     assert 0 < metrics.change(plain, averaged) < metrics.change(plain, blurred)
+    doubt = read_image(next(tmp_path.glob("steps/*/step_01_doubt.png"))).pixels
+    assert doubt.shape == blurred.shape and doubt.max() > 0
+    start, step, *_ = json.loads((tmp_path / "r.json").read_text())["files"][0]["steps"]
+    assert start["maps"] == {} and 0 < step["maps"]["doubt"]["mean"] < step["maps"]["doubt"]["p95"]
     with pytest.raises(SystemExit):
         deblur(shaky, "-o", tmp_path / "averaged.png", "--ensemble", "5")

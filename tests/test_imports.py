@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Part of deblur_demo -> the parts it may import besides itself.
 FOUNDATION = {"errors", "settings"}
 MEASURES = {"metrics", "flicker", "spectrum"}
-MACHINERY = FOUNDATION | MEASURES | {"media", "models", "runtime", "catalogue"}
+MACHINERY = FOUNDATION | MEASURES | {"media", "models", "runtime", "catalogue", "maps"}
 MAY_IMPORT = {
     "__init__": set(),
     "errors": set(),
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "models": FOUNDATION,
     "runtime": FOUNDATION | {"media", "models"},
     "catalogue": FOUNDATION | {"models"},
+    "maps": {"media"},
     "lab": FOUNDATION | {"media", "synthesis"},
     "pipeline": MACHINERY,
     "clips": MACHINERY | {"pipeline"},

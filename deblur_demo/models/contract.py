@@ -44,6 +44,7 @@ class Traits:
         max_steps: most steps that make sense; equal to ``steps`` where they are stages.
         state_strides: down-sampling of each recurrent feature, in the order of ``Estimate.state``.
         minimum: shortest side that the network takes.
+        maps: names of ``Estimate.maps``, the same after every step.
     """
 
     halo: int
@@ -54,6 +55,7 @@ class Traits:
     max_steps: int = 1
     state_strides: tuple[int, ...] = ()
     minimum: int = 1
+    maps: tuple[str, ...] = ()
 
     @property
     def iterative(self) -> bool:

@@ -51,7 +51,7 @@ class SelfEnsemble(Restorer):
         # Where more steps follow, every version remembers its estimate, at full resolution, and its features.
         self.remembers = net.traits.max_steps > 1
         strides = (1, *net.traits.state_strides) * versions if self.remembers else ()
-        self.traits = replace(net.traits, state_strides=strides)
+        self.traits = replace(net.traits, state_strides=strides, maps=(*net.traits.maps, "doubt"))
         self.train(net.training)
 
     def along_clip(self) -> tuple[Restorer, ...]:

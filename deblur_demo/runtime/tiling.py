@@ -57,7 +57,8 @@ class Mosaic:
     """
 
     def __init__(self, window: Tensor, grid: Grid, device: torch.device):
-        self.grid, self.device = grid, device
+        self.grid, self.device, self.names = grid, device, grid.traits.maps
+        self.strides = (1, *(1 for _ in self.names), *grid.traits.state_strides)
         self.window = window.to(device)
         self.height, self.width = window.shape[-2:]
         # Padding is looked up where a tile reaches into it: a padded copy would be one more picture in memory.
@@ -67,7 +68,6 @@ class Mosaic:
         self.state: tuple[Tensor, ...] = ()
         self.changes: tuple[float, ...] = ()
         self._maps: dict[str, Tensor] = {}
-        self._names: tuple[str, ...] = ()  # of the maps of the step at hand
 
     def step(self, worker: Worker) -> Iterator[int]:
         """Take every tile one step further; yields the number of tiles done, after each."""
@@ -82,8 +82,8 @@ class Mosaic:
                 self._put(canvases, *waiting.popleft())
             yield index + 1
         self.image, *layers = canvases
-        self._maps = dict(zip(self._names, layers, strict=False))
-        self.state = tuple(layers[len(self._names) :])
+        self._maps = dict(zip(self.names, layers, strict=False))
+        self.state = tuple(layers[len(self.names) :])
         self.changes = tuple((255 * difference / self.window[0, 0].numel()).tolist())
 
     def picture(self) -> Tensor:
@@ -94,11 +94,6 @@ class Mosaic:
         """Copies of what else the step told of each pixel, by name, (B, 1, h, w) each, on the CPU."""
         return {name: x[..., : self.height, : self.width].to("cpu", copy=True) for name, x in self._maps.items()}
 
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Down-sampling of each layer of a step: image, maps, features."""
-        return (1, *(1 for _ in self._names), *self.grid.traits.state_strides)
-
     def _restore(self, tile: Tile, worker: Worker) -> list[Tensor]:
         """Image, maps and features of one tile without its halo, in as many pieces as memory demands."""
         if tile.side > worker.largest:
@@ -107,8 +102,8 @@ class Mosaic:
             return [torch.cat(halves, axis) for halves in pieces]
         try:
             estimate = worker(*self._patch(tile.outer))
-            self._names = tuple(estimate.maps)  # the same for all tiles of a step
-            return self._without_halo(tile, (estimate.image, *estimate.maps.values(), *estimate.state))
+            maps = (estimate.maps[name] for name in self.names)
+            return self._without_halo(tile, (estimate.image, *maps, *estimate.state))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise

@@ -32,7 +32,10 @@ AUTO = "Stop by itself"
 AUTO_HELP = "Ends as soon as an iteration changes next to nothing."
 MORE = "More options"
 ENSEMBLE = "Self-ensemble"
-ENSEMBLE_HELP = "Restores turned and mirrored copies, too, and takes the mean: a little better, as many times the work."
+ENSEMBLE_HELP = (
+    "Restores turned and mirrored copies, too, and takes the mean: a little better, as many times the work. "
+    "It also shows where they disagree: there, detail is a guess."
+)
 ENSEMBLES = {"1": "off", "4": "4 copies", "8": "8 copies"}
 PRECISION = "Precision"
 PRECISION_HELP = "auto picks the fastest number format that this machine computes well."

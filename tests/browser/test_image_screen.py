@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -162,6 +163,33 @@ def test_the_visitors_choice_stays_while_steps_arrive(visit, tmp_path):
     assert page.locator("#table tr.shown th").inner_text() == "0"
     page.click("#image-cancel")
     page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
+
+
+def test_an_ensemble_shows_where_it_is_in_doubt(visit, photo):
+    page = visit()
+    give(page, photo)
+    assert page.locator("#image-viewer .told").count() == 0  # nothing is shown yet
+    page.click("#image-more > button")
+    page.get_by_label("Self-ensemble").first.click()
+    page.get_by_role("option", name="4 copies").click()
+    run(page, 2)
+    page.wait_for_selector("#image-status .status.done")
+    page.wait_for_selector("#image-viewer .crop:not([disabled]) b:has-text('Doubt')")
+    assert page.locator("#image-viewer .crop b").all_inner_texts() == ["Input", "Step 1", "Step 2", "Doubt"]
+    assert "detail is a guess" in page.locator("#image-viewer .told").inner_text()
+    assert page.locator("#image-viewer .legend").is_hidden()
+    page.locator("#image-viewer .crop", has_text="Doubt").click()
+    legend = page.locator("#image-viewer .legend")
+    assert legend.is_visible() and "Doubt after step 2" in legend.get_attribute("aria-label")
+    assert page.locator("#image-viewer .differ").is_disabled()
+    link = page.locator("#image-viewer .layer.after img").evaluate("image => image.src")
+    colours = pixels(io.BytesIO(page.request.get(link).body()))
+    _, packed = downloaded(page, "#steps-zip")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        kept = pixels(archive.open("clock/step_02_doubt.png"))
+        figures = json.loads(archive.read("clock/report.json"))["steps"][2]["maps"]["doubt"]
+    assert np.array_equal(colours, kept) and colours.max() > 40
+    assert 0 < figures["mean"] < figures["p95"]
 
 
 def test_a_bad_file_costs_one_line_and_the_page_goes_on(visit, photo, tmp_path):

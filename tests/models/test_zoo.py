@@ -157,6 +157,7 @@ def test_estimates_are_as_the_traits_say(name, build):
         assert estimate.image.shape == (1, 3, height, width) and estimate.image.dtype == torch.float32
         for feature, stride in zip(estimate.state, network.traits.state_strides, strict=False):
             assert feature.shape[-2:] == (height // stride, width // stride)
+        assert tuple(estimate.maps) == network.traits.maps
         for figures in estimate.maps.values():
             assert figures.shape == (1, 1, height, width) and figures.dtype == torch.float32
     assert spread(estimate.image - centre_frame(window)) > 1e-4, (

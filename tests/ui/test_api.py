@@ -66,11 +66,12 @@ def test_the_answer_is_the_pipelines(client, shaky, sharp_photo, tmp_path, weigh
 def test_the_ensemble_is_used(client, shaky, weights):
     options = {"image": handle_file(shaky), "iterations": "1", "precision": "fp32", "api_name": "/deblur_image"}
     single, _ = client.predict(**options)
-    several, _ = client.predict(**options, ensemble="4")
+    several, (_, step) = client.predict(**options, ensemble="4")
     deblurrer = open_deblurrer(Job("mtrnn-lite", precision="fp32", ensemble="4"))
     wanted = list(deblur_image(read_image(shaky), deblurrer, 1))
     pictures = [read_image(Path(path)).pixels.astype(int) for path in (single, several)]
     assert np.abs(pictures[1] - wanted[-1].photo.pixels).max() <= 1 < np.abs(pictures[1] - pictures[0]).max()
+    assert step["maps"]["doubt"]["mean"] == pytest.approx(wanted[-1].maps["doubt"].mean(), abs=1e-3)
 
 
 def test_a_clip_comes_back_with_its_times_and_figures(client, shaky_clip, weights, tmp_path):

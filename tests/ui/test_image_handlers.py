@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -30,8 +31,8 @@ def shaky(tmp_path, shaky_photo) -> str:
     return str(tmp_path / "shaky.png")
 
 
-def asked(photos, iterations=3, truth=None, previous=None, auto=False, model="mtrnn-lite"):
-    return photos, model, iterations, auto, "fp32", "auto", "1", truth, False, previous
+def asked(photos, iterations=3, truth=None, previous=None, auto=False, model="mtrnn-lite", ensemble="1"):
+    return photos, model, iterations, auto, "fp32", "auto", ensemble, truth, False, previous
 
 
 def value(update):
@@ -221,3 +222,39 @@ def test_an_examples_reference_goes_with_it_and_a_visitors_stays(page):
     assert page.change_photos(truth)[s.truth] is None
     assert page.change_photos("/uploads/mine.png")[s.truth] == gr.skip()
     assert page.pick_example(SimpleNamespace(index=0))[s.truth] is None
+
+
+def test_the_doubt_of_an_ensemble_has_its_place_from_the_start(page, shaky):
+    s = page.screen
+    updates = list(page.deblur(*asked([shaky], iterations=2, ensemble="4")))
+    viewers = [update[s.viewer] for update in updates if s.viewer in update]
+    for index, viewer in enumerate(viewers):
+        assert [picture["name"] for picture in viewer["pictures"]] == ["Input", "Step 1", "Step 2", "Doubt"]
+        assert viewer["right"] == min(index, 2) and viewer["steps"] == 3 and "detail is a guess" in viewer["told"]
+    doubts = [viewer["pictures"][3] for viewer in viewers]
+    assert doubts[0]["file"] is None and doubts[1]["note"].startswith("step 1, mean ")
+    result = updates[-1][s.job.state].results[0]
+    mean = result.steps[2].map_figures["doubt"]["mean"]
+    assert doubts[3]["note"] == f"step 2, mean {mean:.2f}" and mean > 0
+    assert doubts[3]["file"]["path"] == str(result.steps[2].drawn["doubt"])
+    assert doubts[3]["legend"] == ["Doubt after step 2", "0", "8 levels or more"]
+    assert marked(page.pick_step(updates[-1][s.job.state], None, look(3)), page)[0] == "2"
+
+    *_, plain = page.deblur(*asked([shaky], iterations=1))
+    assert "Self-ensemble" in plain[s.viewer]["told"] and len(plain[s.viewer]["pictures"]) == 2
+
+
+def test_guidance_is_shown_where_the_model_has_it(page, shaky):
+    from deblur_demo.pipeline import StepReport, deblur_image, open_deblurrer
+    from deblur_demo.ui.image import views
+    from deblur_demo.ui.image.run import ImageRun
+
+    deblurrer = open_deblurrer(Job("sgenet-s", device="cpu", precision="fp32", untrained=True))
+    run, photo = ImageRun(page.cache), read_image(Path(shaky))
+    run.begin("shaky.png", rows=3, maps=deblurrer.model.traits.maps)
+    for event in deblur_image(photo, deblurrer):
+        if isinstance(event, StepReport):
+            run.add(event)
+    *_, last = views.viewer(run.results[0])["pictures"]
+    assert last["name"] == "Guidance" and last["note"].startswith("step 2, mean 0.")
+    assert read_image(Path(last["file"]["path"])).pixels.shape == photo.pixels.shape

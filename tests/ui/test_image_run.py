@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from deblur_demo.media.heat import paint
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.pipeline import StepReport
@@ -98,3 +100,23 @@ def test_equal_names_do_not_collide(tmp_path):
     assert paths[0] != paths[1] and paths[0].name == paths[1].name
     run.drop()
     assert paths[0].exists() and not paths[1].exists() and len(run.results) == 1
+
+
+def test_the_last_steps_maps_are_in_the_zip_and_the_figures_of_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBLUR_PREVIEW_MEGAPIXELS", "0.01")
+    run, doubts = ImageRun(tmp_path), [np.full((100, 200), level, np.float32) for level in (1, 4)]
+    doubts[1][:10] = 20
+    run.begin("photo.png", rows=4, maps=("doubt",))
+    run.add(report(0, deep_photo(100, 200)))
+    for index, doubt in enumerate(doubts, 1):
+        step = run.add(replace(report(index, deep_photo(100, 200)), maps={"doubt": doubt}))
+        assert read_image(step.drawn["doubt"]).pixels.shape == read_image(step.shown).pixels.shape == (70, 141, 3)
+    assert step.map_figures["doubt"]["mean"] == pytest.approx(5.6) and step.map_figures["doubt"]["p95"] == 20
+    run.finish()
+    with zipfile.ZipFile(run.results[0].archive) as archive:
+        names = ["step_00.png", "step_01.png", "step_02.png", "step_02_doubt.png", "report.json"]
+        assert archive.namelist() == [f"photo/{name}" for name in names]
+        painted = np.asarray(Image.open(archive.open("photo/step_02_doubt.png")))
+        steps = json.loads(archive.read("photo/report.json"))["steps"]
+    assert np.array_equal(painted, paint(doubts[1], 8))
+    assert [row["maps"] for row in steps] == [{}, {"doubt": {"mean": 1, "p95": 1}}, step.map_figures]

@@ -64,7 +64,14 @@ class SGENet(Restorer):
         super().__init__()
         self.settings = settings
         self.traits = Traits(
-            halo=256, align=4, exact=False, steps=2, max_steps=2, state_strides=(1, 1, 2, 2, 4, 4), minimum=4
+            halo=256,
+            align=4,
+            exact=False,
+            steps=2,
+            max_steps=2,
+            state_strides=(1, 1, 2, 2, 4, 4),
+            minimum=4,
+            maps=("guidance",),
         )
         width = settings.widths[0]
         self.stem1 = nn.Conv2d(3, width, 3, padding=1)

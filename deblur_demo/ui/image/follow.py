@@ -41,7 +41,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
     most, last = order.iterations(deblurrer)
     pace = Pace(most)
     name = text.of_several(number, count, path.name)
-    run.begin(path.name, most + 1, truth)
+    run.begin(path.name, most + 1, truth, deblurrer.model.traits.maps)
     yield views.status(text.running(1, last, name=name), "busy", (number - 1) / count)
     try:
         for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):

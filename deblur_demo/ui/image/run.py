@@ -6,10 +6,14 @@ import json
 import math
 import shutil
 import zipfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from numpy import ndarray
+
+from deblur_demo import maps
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
 
 _THUMBNAIL_MEGAPIXELS = 0.05
+_FIGURES = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse", "map_figures")
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class StepFile:
         full: PNG in the input's size and depth.
         shown: what the viewer shows: ``full`` itself, or a smaller PNG of a large photo.
         thumbnail: a small PNG for the strip of steps.
-        seconds, change, sharpness, psnr, ssim, mse: as in ``StepReport``.
+        drawn: its maps in colours, as they are shown, by name.
+        seconds, change, sharpness, psnr, ssim, mse, map_figures: as in ``StepReport``.
     """
 
     index: int
@@ -43,6 +49,8 @@ class StepFile:
     psnr: float | None
     ssim: float | None
     mse: float | None
+    map_figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    drawn: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class Result:
         notices: what was assumed while reading, what happened on the way, what the PNG cannot hold.
         scale: at which part of their sides pictures are shown.
         truth: the sharp reference as it is shown, or None.
+        maps: names of the maps that each step will have.
     """
 
     name: str
@@ -66,6 +75,7 @@ class Result:
     notices: tuple[str, ...] = ()
     scale: float = 1.0
     truth: Path | None = None
+    maps: tuple[str, ...] = ()
 
 
 class ImageRun(Run):
@@ -82,15 +92,16 @@ class ImageRun(Run):
         self.picked: int | None = None
         self._megapixels = math.inf
 
-    def begin(self, name: str, rows: int = 1, truth: Photo | None = None) -> None:
+    def begin(self, name: str, rows: int = 1, truth: Photo | None = None, maps: tuple[str, ...] = ()) -> None:
         """Make room for the next photo.
 
         Args:
             name: of the uploaded file.
             rows: steps that there will be at most, the input included; many large pictures are shown smaller.
             truth: its sharp reference.
+            maps: names of those that each step will have.
         """
-        self.picked, self._megapixels = None, megapixels_each(rows + (truth is not None))
+        self.picked, self._megapixels = None, megapixels_each(rows + len(maps) + (truth is not None))
         # Photos of equal names do not collide, and a download keeps a name that says what it is.
         folder = self.folder / f"{len(self.results) + 1:03d}"
         with on_disk(folder):
@@ -98,7 +109,7 @@ class ImageRun(Run):
         path = None if truth is None else folder / "truth.png"
         if path is not None:
             write_image(shrink(truth, self._megapixels), path)
-        self.results.append(Result(name, rows, truth=path))
+        self.results.append(Result(name, rows, truth=path, maps=maps))
 
     def add(self, report: StepReport) -> StepFile:
         """Write one step of the current photo."""
@@ -108,15 +119,23 @@ class ImageRun(Run):
         lost = write_image(report.photo, full)
         shown = _smaller(report.photo, full, "preview", self._megapixels)
         thumbnail = _smaller(report.photo, full, "thumbnail", _THUMBNAIL_MEGAPIXELS)
-        step = StepFile(full=full, shown=shown, thumbnail=thumbnail, **figures(report))
+        drawn = {name: self._draw(name, layer, full) for name, layer in report.maps.items()}
+        values = {name: getattr(report, name) for name in _FIGURES}
+        step = StepFile(full=full, shown=shown, thumbnail=thumbnail, drawn=drawn, **values)
         notices = tuple(dict.fromkeys((*result.notices, *report.photo.notices, *lost)))
         height, width = report.photo.pixels.shape[:2]
         scale = min(1.0, math.sqrt(self._megapixels * 1e6 / (height * width)))
         self.results[-1] = replace(result, steps=(*result.steps, step), notices=notices, scale=scale)
         return step
 
+    def _draw(self, name: str, layer: ndarray, step: Path) -> Path:
+        """Write a map of a step; gives what is shown of it."""
+        photo = maps.drawn(name, layer)
+        write_image(photo, _beside(step, name))
+        return _smaller(photo, _beside(step, name), "preview", self._megapixels)
+
     def finish(self) -> None:
-        """Pack all steps of the current photo and their figures into a ZIP beside them."""
+        """Pack all steps of the current photo, the last one's maps and all figures into a ZIP beside them."""
         result = self.results[-1]
         stem = safe_stem(result.name)
         archive = result.steps[0].full.with_name(f"{stem}_steps.zip")
@@ -128,6 +147,9 @@ class ImageRun(Run):
         with on_disk(archive), zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # PNG is compressed already
             for step in result.steps:
                 file.write(step.full, f"{stem}/step_{step.index:02d}.png")
+            for name in result.maps:
+                last = result.steps[-1]
+                file.write(_beside(last.full, name), f"{stem}/step_{last.index:02d}_{name}.png")
             file.writestr(f"{stem}/report.json", json.dumps(report, indent=2))
         self.results[-1] = replace(result, rows=len(result.steps), archive=archive)
 
@@ -138,17 +160,21 @@ class ImageRun(Run):
 
 
 def figures(step: StepFile | StepReport) -> dict:
-    """The figures of a step as JSON knows them."""
-    names = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
-    values = {name: getattr(step, name) for name in names}
+    """The figures of a step as JSON knows them; of its maps the mean and the 95th percentile."""
+    values = {name: getattr(step, name) for name in _FIGURES}
     # JSON has no infinity: the PSNR of equal pictures becomes null, and their mse is 0.
-    return {name: None if value is not None and math.isinf(value) else value for name, value in values.items()}
+    values |= {name: None for name, value in values.items() if isinstance(value, float) and math.isinf(value)}
+    values["maps"] = values.pop("map_figures")
+    return values
 
 
 def _smaller(photo: Photo, full: Path, purpose: str, megapixels: float) -> Path:
     small = shrink(photo, megapixels)
     if small is photo:
         return full
-    path = full.with_name(f"{full.stem}_{purpose}.png")
-    write_image(small, path)
-    return path
+    write_image(small, _beside(full, purpose))
+    return _beside(full, purpose)
+
+
+def _beside(full: Path, purpose: str) -> Path:
+    return full.with_name(f"{full.stem}_{purpose}.png")

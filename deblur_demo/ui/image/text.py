@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 PHOTOS = "Blurred photos"
 WEBCAM = "Use the webcam"
 NO_WEBCAM = "No webcam"
@@ -28,6 +30,26 @@ COLUMNS = {
 }
 
 
+class MapWords(NamedTuple):
+    """A map in the viewer: its name, what it shows, and what stands at the ends of its colours."""
+
+    name: str
+    told: str
+    low: str
+    high: str
+
+
+MAPS = {
+    "doubt": MapWords(
+        "Doubt", "Doubt: where the copies of the self-ensemble disagree, detail is a guess.", "0", "8 levels or more"
+    ),
+    "guidance": MapWords(
+        "Guidance", "Guidance: how much of its features the network's own prediction lets pass.", "0, shut", "1, open"
+    ),
+}
+NO_DOUBT = "Where is detail a guess? Self-ensemble, in More options, shows it."
+
+
 def download_step(index: int) -> str:
     """Label of the download of one step."""
     return f"Download step {index} (PNG)" if index else "Download the input (PNG)"
@@ -36,6 +58,16 @@ def download_step(index: int) -> str:
 def step(index: int) -> str:
     """Name of a picture in the viewer."""
     return f"Step {index}" if index else INPUT_STEP
+
+
+def map_title(name: str, step: int) -> str:
+    """What the colours of a map show."""
+    return f"{MAPS[name].name} after step {step}"
+
+
+def map_note(step: int, mean: float) -> str:
+    """What stands below the crop of a map."""
+    return f"step {step}, mean {mean:.2f}"
 
 
 def note(psnr: float | None, change: float | None) -> str:

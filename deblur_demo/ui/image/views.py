@@ -24,14 +24,30 @@ _SCORES = ("psnr", "ssim", "mse")
 
 
 def viewer(result: Result) -> dict:
-    """What the viewer shows: the steps, the newest on the right, places for those still to come, and the truth."""
+    """What the viewer shows: the steps, the newest on the right, its maps and the truth.
+
+    What is still to come has its place.
+    """
     steps = [
         comparer.picture(image_text.step(step.index), image_text.note(step.psnr, step.change), step.shown)
         for step in result.steps
     ]
     waiting = [comparer.picture(image_text.step(index)) for index in range(len(steps), result.rows)]
+    maps = [_map(name, result.steps[-1]) for name in result.maps]
     truth = [comparer.picture(image_text.REFERENCE, path=result.truth)] if result.truth else []
-    return comparer.shown([*steps, *waiting, *truth], len(steps) - 1, result.rows)
+    told = " ".join(image_text.MAPS[name].told for name in result.maps)
+    if "doubt" not in result.maps:
+        told = f"{told} {image_text.NO_DOUBT}".strip()
+    return comparer.shown([*steps, *waiting, *maps, *truth], len(steps) - 1, result.rows, told)
+
+
+def _map(name: str, step: StepFile) -> dict:
+    """A map of the newest step; the input has none yet."""
+    words, path = image_text.MAPS[name], step.drawn.get(name)
+    if path is None:
+        return comparer.picture(words.name)
+    note = image_text.map_note(step.index, step.map_figures[name]["mean"])
+    return comparer.picture(words.name, note, path, (image_text.map_title(name, step.index), words.low, words.high))
 
 
 def table(result: Result, shown: int | None) -> str:
