@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 # Where the keyboard passes on each screen, in this order.
 WAY = {
-    "image": "screens photos examples image-run image-model image-iterations image-more steps-zip",
+    "image": "screens photos examples image-run image-model image-iterations image-more image-viewer steps-zip",
     "video": "screens clip video-examples start end video-run video-model video-iterations player clip-file",
     "compare": "screens compare-photo compare-examples compare-run compare-models compare-iterations compare-more "
     "comparer compare-archive",

@@ -49,7 +49,7 @@ def test_a_run_shows_every_step_and_ends_with_all_of_them(page, shaky, sharp_pho
     updates = list(page.deblur(*asked([shaky], truth=str(tmp_path / "sharp.png"))))
     shown = [update[s.viewer] for update in updates if s.viewer in update]
     assert [viewer["right"] for viewer in shown] == [0, 1, 2, 3, 3]
-    names = ["Input", "Step 1", "Step 2", "Step 3", "Sharp reference"]
+    names = ["Input", "Step 1", "Step 2", "Step 3", "Reference"]
     for viewer in shown:
         assert [picture["name"] for picture in viewer["pictures"]] == names and viewer["steps"] == 4
         there = [picture["file"] is not None for picture in viewer["pictures"]]
@@ -232,10 +232,10 @@ def test_the_doubt_of_an_ensemble_has_its_place_from_the_start(page, shaky):
         assert [picture["name"] for picture in viewer["pictures"]] == ["Input", "Step 1", "Step 2", "Doubt"]
         assert viewer["right"] == min(index, 2) and viewer["steps"] == 3 and "detail is a guess" in viewer["told"]
     doubts = [viewer["pictures"][3] for viewer in viewers]
-    assert doubts[0]["file"] is None and doubts[1]["note"].startswith("step 1, mean ")
+    assert doubts[0]["file"] is None and doubts[1]["legend"][0] == "Doubt after step 1"
     result = updates[-1][s.job.state].results[0]
     mean = result.steps[2].map_figures["doubt"]["mean"]
-    assert doubts[3]["note"] == f"step 2, mean {mean:.2f}" and mean > 0
+    assert doubts[3]["note"] == f"mean {mean:.2f}" and mean > 0
     assert doubts[3]["file"]["path"] == str(result.steps[2].drawn["doubt"])
     assert doubts[3]["legend"] == ["Doubt after step 2", "0", "8 levels or more"]
     assert marked(page.pick_step(updates[-1][s.job.state], None, look(3)), page)[0] == "2"
@@ -256,5 +256,5 @@ def test_guidance_is_shown_where_the_model_has_it(page, shaky):
         if isinstance(event, StepReport):
             run.add(event)
     *_, last = views.viewer(run.results[0])["pictures"]
-    assert last["name"] == "Guidance" and last["note"].startswith("step 2, mean 0.")
+    assert last["name"] == "Guidance" and last["note"].startswith("mean 0.")
     assert read_image(Path(last["file"]["path"])).pixels.shape == photo.pixels.shape

@@ -17,7 +17,7 @@ WELCOME = (
 RESTORED = "Restored photo"
 RESULTS_OF = "Photo"
 INPUT_STEP = "Input"
-REFERENCE = "Sharp reference"
+REFERENCE = "Reference"
 TABLE = "Every step in numbers"
 COLUMNS = {
     "step": ("Step", "0 is the photo as it came in"),
@@ -65,9 +65,9 @@ def map_title(name: str, step: int) -> str:
     return f"{MAPS[name].name} after step {step}"
 
 
-def map_note(step: int, mean: float) -> str:
+def map_note(mean: float) -> str:
     """What stands below the crop of a map."""
-    return f"step {step}, mean {mean:.2f}"
+    return f"mean {mean:.2f}"
 
 
 def note(psnr: float | None, change: float | None) -> str:

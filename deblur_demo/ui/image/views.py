@@ -46,7 +46,7 @@ def _map(name: str, step: StepFile) -> dict:
     words, path = image_text.MAPS[name], step.drawn.get(name)
     if path is None:
         return comparer.picture(words.name)
-    note = image_text.map_note(step.index, step.map_figures[name]["mean"])
+    note = image_text.map_note(step.map_figures[name]["mean"])
     return comparer.picture(words.name, note, path, (image_text.map_title(name, step.index), words.low, words.high))
 
 

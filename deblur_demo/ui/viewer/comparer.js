@@ -127,6 +127,8 @@ function dress() {
   through.setAttribute("aria-valuetext", sides[1].name);
   find("steps").querySelector("output").value = sides[1].name;
   [...crops.children].forEach((cell, number) => cell.setAttribute("aria-pressed", String(number === index)));
+  const cell = crops.children[index]; // in sight, without the page moving
+  crops.scrollLeft = between(crops.scrollLeft, cell.offsetLeft + cell.offsetWidth - crops.clientWidth, cell.offsetLeft);
 }
 
 function tell() {
