@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from PIL import Image
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError, InputError, LimitError, OutputError
 from deblur_demo.media import deep, metadata, plain, png
-from deblur_demo.media.paths import check_file, partial, printable, shown
+from deblur_demo.media.paths import check_file, printable, shown, store
 
 ACCEPTED_SUFFIXES = tuple(suffix for suffixes in plain.SUFFIXES.values() for suffix in suffixes)
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, GIF" + (", AVIF" if "AVIF" in plain.SUFFIXES else "")
@@ -140,7 +139,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
         raise OutputError(
             f"{name} cannot be encoded: {reason}", "a picture that the format holds", "Try .png"
         ) from error
-    _store(data, path, name)
+    store(data, path)
     return notices
 
 
@@ -260,22 +259,3 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
 
 def _rounded(deep_plane: ndarray) -> ndarray:
     return cv2.convertScaleAbs(deep_plane, alpha=255 / deep.PEAK)
-
-
-def _store(data: ndarray | memoryview | bytes, path: Path, name: str) -> None:
-    """Write beside the target first, so that a full disk leaves nothing behind."""
-    unfinished = partial(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise OutputError(f"{name} exists and is not a file", "a new name or a file to replace", "Choose another")
-        with open(unfinished, "xb") as file:
-            file.write(data)
-        os.replace(unfinished, path)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(
-            f"{name} cannot be written: {reason}", "a folder with space that may be written to", "Choose another folder"
-        ) from error
-    finally:
-        with suppress(OSError, ValueError):
-            unfinished.unlink(missing_ok=True)
