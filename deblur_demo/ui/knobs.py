@@ -10,7 +10,7 @@ import gradio as gr
 
 from deblur_demo import settings
 from deblur_demo.errors import CheckpointError
-from deblur_demo.ui import shelf, text
+from deblur_demo.ui import preset, shelf, text
 from deblur_demo.ui.bench import is_fetched
 from deblur_demo.ui.components import OnePhoto
 
@@ -19,8 +19,13 @@ Updates = dict[gr.components.Component, object]
 
 @dataclass(frozen=True)
 class Knobs:
-    """The controls, in the order in which ``values`` hands them to a handler."""
+    """The controls of one screen, in the order in which ``values`` hands them to a handler.
 
+    ``memory`` is what the browser keeps of them; ``copy`` and ``link``, where a screen has them,
+    write their settings into an address.
+    """
+
+    screen: str
     model: gr.Dropdown
     iterations: gr.Slider
     auto: gr.Checkbox
@@ -28,6 +33,9 @@ class Knobs:
     tile: gr.Dropdown
     ensemble: gr.Dropdown
     about: gr.Markdown
+    memory: gr.BrowserState
+    copy: gr.Button | None = None
+    link: gr.HTML | None = None
 
     @property
     def values(self) -> list[gr.components.Component]:
@@ -35,21 +43,36 @@ class Knobs:
         return [self.model, self.iterations, self.auto, self.precision, self.tile, self.ensemble]
 
     def bind(self, page: gr.Blocks) -> None:
-        """Connect the controls to each other, and fill in the networks when the page has opened."""
+        """Connect the controls to each other; when the page has opened, fill in the networks and what is wanted."""
         at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         picked = [self.about, self.iterations, self.auto]
-        page.load(self.offer_models, outputs=[self.model, *picked], **at_once)
+        page.load(self.set_up, self.memory, [*self.values, self.about], **at_once)
         self.model.input(self.pick_model, [self.model, self.auto], picked, **at_once)
         self.auto.change(self.set_auto, [self.model, self.auto], self.iterations, **at_once)
+        edits = [part.input for part in self.values]
+        gr.on(edits, None, self.values, self.memory, js=preset.WANTED, **at_once)
+        if self.copy is not None:
+            copying = preset.COPY % {"screen": self.screen, "wanted": preset.WANTED}
+            self.copy.click(None, self.values, js=copying, **at_once)
 
-    def offer_models(self) -> Updates:
-        """Fill the model picker."""
+    def set_up(self, remembered: object = None, request: gr.Request | None = None) -> Updates:
+        """Fill the model picker, and set every knob as the page's address or else the browser's memory says."""
         from deblur_demo import pipeline
 
-        chosen = pipeline.default_model()
+        linked = preset.Preset.of_link(request, self.screen)
+        for line in linked.refused:
+            gr.Warning(escape(line))
+        wanted = {**preset.Preset.of(remembered).values, **linked.values}
+        model = wanted.pop("model", None) or pipeline.default_model()
+        often = wanted.pop("iterations", settings.ITERATIONS.current())
+        auto = often == "auto"
+        picked = self.pick_model(model, auto)
         return {
-            self.model: gr.update(choices=choices(), value=chosen),
-            **self.pick_model(chosen, settings.ITERATIONS.current() == "auto"),
+            **picked,
+            self.model: gr.update(choices=choices(), value=model),
+            self.iterations: picked[self.iterations] if auto else {**picked[self.iterations], "value": often},
+            self.auto: {**picked[self.auto], "value": auto},
+            **{getattr(self, name): str(value) for name, value in wanted.items()},
         }
 
     @property
@@ -95,7 +118,9 @@ def asked(model: str, iterations: float, auto: bool, precision: str, tile: str, 
 
 
 def place_model(screen: str) -> dict[str, gr.components.Component]:
-    """Model and iterations; ``screen`` begins the ids of the elements."""
+    """Model and iterations, and what the browser keeps of them; ``screen`` begins the ids of the elements."""
+    # A key and a secret of its own choice would be others after the server's next start. There is nothing to hide.
+    memory = gr.BrowserState(storage_key=f"deblur-demo-{screen}", secret="settings")
     with gr.Group():
         # The choices come when the page has opened: to know the networks means to import torch.
         model = gr.Dropdown([], label=text.MODEL, filterable=False, interactive=True, elem_id=f"{screen}-model")
@@ -109,7 +134,18 @@ def place_model(screen: str) -> dict[str, gr.components.Component]:
             elem_id=f"{screen}-iterations",
         )  # fmt: skip
         auto = gr.Checkbox(wanted == "auto", label=text.AUTO, info=text.AUTO_HELP, elem_id=f"{screen}-auto")
-    return {"model": model, "about": about, "iterations": iterations, "auto": auto}
+    return {"model": model, "about": about, "iterations": iterations, "auto": auto, "memory": memory}
+
+
+def place_link(screen: str) -> dict[str, gr.components.Component]:
+    """A button that writes the settings into a link; where there is no clipboard, a field to copy it from."""
+    copy = gr.Button(text.LINK, size="sm", elem_id=f"{screen}-copy")
+    link = gr.HTML(
+        f'<div class="link" data-copied="{text.LINK_COPIED}"><p role="status"></p>'
+        f'<input readonly hidden aria-label="{text.LINK_FIELD}"></div>',
+        elem_id=f"{screen}-link", elem_classes="bare",
+    )  # fmt: skip
+    return {"copy": copy, "link": link}
 
 
 def place_truth(elem_id: str) -> OnePhoto:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
 from deblur_demo import settings
-from deblur_demo.ui import examples, text, views, visitors
+from deblur_demo.errors import SettingError
+from deblur_demo.ui import examples, preset, text, views, visitors
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.compare import api as compare_api
 from deblur_demo.ui.compare import layout as compare_layout
@@ -30,6 +32,7 @@ from deblur_demo.ui.video import layout as video_layout
 from deblur_demo.ui.video.handlers import VideoHandlers
 
 _SWEEP_SECONDS = 300
+_SCREENS = ("image", "video", "compare", "lab", "models")  # as a link names them
 
 
 def build() -> gr.Blocks:
@@ -44,7 +47,7 @@ def build() -> gr.Blocks:
         title=text.NAME, analytics_enabled=False, delete_cache=(_SWEEP_SECONDS, round(hours * 3600)), fill_width=True
     ) as page:
         gr.HTML(views.header(), elem_id="header", elem_classes="bare")
-        with gr.Tabs(elem_id="screens"):
+        with gr.Tabs(elem_id="screens") as tabs:
             with gr.Tab(text.IMAGE_SCREEN, id="image"):
                 image = ImageHandlers(image_layout.place(hours), bench, cache, examples.BLURRED)
                 image.bind(page)
@@ -60,6 +63,7 @@ def build() -> gr.Blocks:
             with gr.Tab(models_text.SCREEN, id="models") as tab:
                 knobs = [handlers.screen.knobs for handlers in (image, video, lab)]
                 ModelsHandlers(models_layout.place(hours), bench, knobs, compare).bind(tab)
+        page.load(_open_linked, outputs=tabs, api_visibility="private", show_progress="hidden", queue=False)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         image_api.add(bench, cache)
         video_api.add(bench, cache)
@@ -70,3 +74,13 @@ def build() -> gr.Blocks:
     page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)
     visitors.limit_jobs(page)
     return page
+
+
+def _open_linked(request: gr.Request) -> dict:
+    """Open the screen that the page's address names."""
+    try:
+        screen = preset.linked_screen(request, _SCREENS)
+    except SettingError as error:
+        gr.Warning(escape(str(error)))
+        screen = None
+    return gr.skip() if screen is None else gr.update(selected=screen)

@@ -11,7 +11,10 @@ NAME = "Deblur"
 TAGLINE = "Watch a shaken photo or clip become sharp, iteration by iteration."
 IMAGE_SCREEN = "Image"
 VIDEO_SCREEN = "Video"
-PRIVACY = "What you upload stays on this server, is deleted after {hours}, and never used for anything else."
+PRIVACY = (
+    "What you upload stays on this server, is deleted after {hours}, and never used for anything else. "
+    "Your browser keeps your settings, and nothing else."
+)
 
 # Input
 EXAMPLES = "Paste works, too. Or try one:"
@@ -31,6 +34,9 @@ ITERATIONS_HELP = "More iterations remove more blur and take longer."
 AUTO = "Stop by itself"
 AUTO_HELP = "Ends as soon as an iteration changes next to nothing."
 MORE = "More options"
+LINK = "Copy link to these settings"
+LINK_COPIED = "Copied. The link opens this screen with these settings."
+LINK_FIELD = "Link to these settings"
 ENSEMBLE = "Self-ensemble"
 ENSEMBLE_HELP = (
     "Restores turned and mirrored copies, too, and takes the mean: a little better, as many times the work. "
@@ -70,6 +76,7 @@ NO_CLIP = ("No clip is chosen yet", "one video file", "Drop a clip")
 NO_PHOTO = ("No photo is chosen yet", "one or more image files", "Drop a photo or choose an example")
 ONE_TRUTH = ("{count} photos came with one sharp reference", "a reference with exactly one photo", "Remove one of them")
 TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in smaller groups")
+NO_SCREEN = ("The link names a screen {name!r}", "{screens}", "Correct the link")
 NO_WEIGHTS = ("No trained weights of {model} are here", "a model that has them", "Choose another model")
 WEIGHTS_GONE = ("Those weights are not on the server any more", "weights that are loaded", "Load them again")
 NOT_UPLOADED = ("A web address came where a file belongs", "an uploaded file", "Download it first and upload the file")

@@ -13,11 +13,11 @@ from deblur_demo.ui import knobs, text
 @pytest.fixture
 def controls(weights) -> knobs.Knobs:
     with gr.Blocks():
-        return knobs.Knobs(**knobs.place_model("some"), **knobs.place_runtime())
+        return knobs.Knobs("some", **knobs.place_model("some"), **knobs.place_runtime())
 
 
 def test_the_picker_offers_every_model_those_that_run_first(controls):
-    offered = controls.offer_models()
+    offered = controls.set_up()
     names = [name for _, name in offered[controls.model]["choices"]]
     rows = catalogue.models()
     ready = [row["id"] for row in rows if row["ready"]]

@@ -78,7 +78,7 @@ def place(hours: float) -> LabScreen:
     return LabScreen(
         blurring=JobControls(screen=_SCREEN, status=status, **blurring),
         deblurring=JobControls(screen=_SCREEN, status=status, **deblurring),
-        knobs=Knobs(**knobs),
+        knobs=Knobs(_SCREEN, **knobs),
         welcome=welcome,
         results=results,
         **shake,

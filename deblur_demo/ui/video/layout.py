@@ -10,7 +10,7 @@ from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.components import OneFile
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import Knobs, place_model, place_runtime
+from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime
 from deblur_demo.ui.video import text as video_text
 from deblur_demo.ui.video.player import place_player
 
@@ -70,11 +70,12 @@ def place(hours: float) -> VideoScreen:
             with gr.Accordion(text.MORE, open=False, elem_id="video-more"):
                 written = _written()
                 knobs |= place_runtime()
+            knobs |= place_link(_SCREEN)
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
             outputs = _outputs()
     job = JobControls(screen=_SCREEN, status=status, **states, **buttons)
-    return VideoScreen(job=job, knobs=Knobs(**knobs), **sources, **written, **outputs)
+    return VideoScreen(job=job, knobs=Knobs(_SCREEN, **knobs), **sources, **written, **outputs)
 
 
 def _sources() -> dict[str, gr.components.Component]:

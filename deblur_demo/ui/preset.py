@@ -1,0 +1,91 @@
+"""Settings that come from elsewhere: the visitor's browser, which remembers them, or a link that somebody shared.
+
+Anyone can have written anything into either, so every value passes the checks that it would pass
+on the API; what does not is left out. Neither ever holds a photo, or weights of a visitor's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+
+from deblur_demo import settings
+from deblur_demo.errors import CheckpointError, DeblurError, SettingError
+from deblur_demo.ui import order, shelf, text
+
+_KNOBS = {knob.name: knob for knob in (settings.ITERATIONS, settings.PRECISION, settings.TILE, settings.ENSEMBLE)}
+_LONGEST = 100  # letters of a value that are looked at
+
+# Components' values -> what is kept, or written into a link.
+WANTED = """(model, iterations, auto, precision, tile, ensemble) => ({
+  ...(String(model).startsWith("own:") ? {} : { model }),
+  iterations: auto ? "auto" : iterations, precision, tile, ensemble,
+})"""
+
+# Only pages that came by https, or from this machine, are given a clipboard.
+COPY = """async (...values) => {
+  const place = document.querySelector("#%(screen)s-link");
+  const [field, line] = [place.querySelector("input"), place.querySelector("p")];
+  const wanted = new URLSearchParams({ screen: "%(screen)s", ...(%(wanted)s)(...values) });
+  field.value = `${location.origin}${location.pathname}?${wanted}`;
+  const copied = await (navigator.clipboard?.writeText(field.value) ?? Promise.reject()).then(() => true, () => false);
+  field.hidden = copied;
+  line.textContent = copied ? place.firstElementChild.dataset.copied : "";
+  if (!copied) field.select();
+  return [];
+}"""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is wanted of a screen's knobs.
+
+    Attributes:
+        values: of model, iterations, precision, tile and ensemble those that are given and pass.
+        refused: what is wrong with the others, a line each.
+    """
+
+    values: Mapping[str, int | str]
+    refused: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, raw: object) -> Preset:
+        """Check what a browser handed over, whatever it is."""
+        values, refused = {}, []
+        for name, value in raw.items() if isinstance(raw, Mapping) else ():
+            try:
+                if name == "model" and value:
+                    values[name] = _ready_model(str(value)[:_LONGEST])
+                elif name in _KNOBS:
+                    values[name] = _KNOBS[name].parse(str(value)[:_LONGEST])
+            except DeblurError as error:
+                refused.append(str(error))
+        return cls(values, tuple(refused))
+
+    @classmethod
+    def of_link(cls, request: gr.Request | None, screen: str, first: str = "image") -> Preset:
+        """What the page's address says about a screen; one that names no screen is about the first."""
+        query = {} if request is None else dict(request.query_params)
+        return cls.of(query if query.get("screen", first) == screen else {})
+
+
+def linked_screen(request: gr.Request, screens: Sequence[str]) -> str | None:
+    """The screen that the page's address names, if it does.
+
+    Raises:
+        SettingError: there is no such screen.
+    """
+    name = request.query_params.get("screen")
+    if name is not None and name not in screens:
+        raise SettingError(*text.fill(text.NO_SCREEN, name=name[:_LONGEST], screens=", ".join(screens)))
+    return name
+
+
+def _ready_model(name: str) -> str:
+    """A variant that has weights."""
+    if shelf.is_own(name):
+        raise CheckpointError(*text.WEIGHTS_GONE)
+    job, _ = order.checked(name, settings.ITERATIONS.default)
+    return job.model
