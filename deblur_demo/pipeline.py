@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -71,6 +72,7 @@ class StepReport:
         maps: what else the network knows of each pixel, (H, W) fp32 each: "doubt", of a self-ensemble,
             how far its copies are apart (their standard deviation, mean over RGB, in 8-bit levels);
             "guidance", of SGENet, how much of its features its own prediction lets pass, in [0, 1].
+        blur: see ``metrics.blur``; computed when it is asked for.
     """
 
     index: int
@@ -87,6 +89,10 @@ class StepReport:
     def map_figures(self) -> dict[str, dict[str, float]]:
         """Of each map the ``mean`` over the pixels, and ``p95``, what 95 % of them stay below."""
         return {name: maps.summary(figures) for name, figures in self.maps.items()}
+
+    @cached_property
+    def blur(self) -> float | None:
+        return metrics.blur(self.photo.pixels)
 
 
 def default_model(device: str = "auto") -> str:

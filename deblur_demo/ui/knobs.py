@@ -60,8 +60,6 @@ class Knobs:
         from deblur_demo import pipeline
 
         linked = preset.Preset.of_link(request, self.screen)
-        for line in linked.refused:
-            gr.Warning(escape(line))
         wanted = {**preset.Preset.of(remembered).values, **linked.values}
         model = wanted.pop("model", None) or pipeline.default_model()
         often = wanted.pop("iterations", settings.ITERATIONS.current())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
@@ -63,7 +63,10 @@ def build() -> gr.Blocks:
             with gr.Tab(models_text.SCREEN, id="models") as tab:
                 knobs = [handlers.screen.knobs for handlers in (image, video, lab)]
                 ModelsHandlers(models_layout.place(hours), bench, knobs, compare).bind(tab)
-        page.load(_open_linked, outputs=tabs, api_visibility="private", show_progress="hidden", queue=False)
+        status = {
+            "image": image.screen.job.status, "video": video.screen.job.status, "lab": lab.screen.blurring.status,
+        }  # fmt: skip
+        _follow_link(page, tabs, status)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")
         image_api.add(bench, cache)
         video_api.add(bench, cache)
@@ -76,11 +79,16 @@ def build() -> gr.Blocks:
     return page
 
 
-def _open_linked(request: gr.Request) -> dict:
-    """Open the screen that the page's address names."""
-    try:
-        screen = preset.linked_screen(request, _SCREENS)
-    except SettingError as error:
-        gr.Warning(escape(str(error)))
-        screen = None
-    return gr.skip() if screen is None else gr.update(selected=screen)
+def _follow_link(page: gr.Blocks, tabs: gr.Tabs, status: Mapping[str, gr.HTML]) -> None:
+    """Open the screen that the page's address names, and say in its status line what of the rest is wrong."""
+
+    def follow(request: gr.Request) -> dict[gr.blocks.Block, object]:
+        try:
+            screen = preset.linked_screen(request, _SCREENS)
+        except SettingError as error:
+            return {status[preset.FIRST]: views.status(str(error), "error")}
+        refused = " ".join(preset.Preset.of_link(request, screen).refused)
+        wrong = {status[screen]: views.status(refused, "error")} if refused and screen in status else {}
+        return {tabs: gr.update(selected=screen), **wrong}
+
+    page.load(follow, outputs=[tabs, *status.values()], api_visibility="private", show_progress="hidden", queue=False)

@@ -16,6 +16,7 @@ from deblur_demo.errors import CheckpointError, DeblurError, SettingError
 from deblur_demo.ui import order, shelf, text
 
 _KNOBS = {knob.name: knob for knob in (settings.ITERATIONS, settings.PRECISION, settings.TILE, settings.ENSEMBLE)}
+FIRST = "image"  # the screen that is meant where a link names none
 _LONGEST = 100  # letters of a value that are looked at
 
 # Components' values -> what is kept, or written into a link.
@@ -26,13 +27,13 @@ WANTED = """(model, iterations, auto, precision, tile, ensemble) => ({
 
 # Only pages that came by https, or from this machine, are given a clipboard.
 COPY = """async (...values) => {
-  const place = document.querySelector("#%(screen)s-link");
+  const place = document.querySelector("#%(screen)s-link .link");
   const [field, line] = [place.querySelector("input"), place.querySelector("p")];
   const wanted = new URLSearchParams({ screen: "%(screen)s", ...(%(wanted)s)(...values) });
   field.value = `${location.origin}${location.pathname}?${wanted}`;
   const copied = await (navigator.clipboard?.writeText(field.value) ?? Promise.reject()).then(() => true, () => false);
   field.hidden = copied;
-  line.textContent = copied ? place.firstElementChild.dataset.copied : "";
+  line.textContent = copied ? place.dataset.copied : "";
   if (!copied) field.select();
   return [];
 }"""
@@ -65,20 +66,20 @@ class Preset:
         return cls(values, tuple(refused))
 
     @classmethod
-    def of_link(cls, request: gr.Request | None, screen: str, first: str = "image") -> Preset:
-        """What the page's address says about a screen; one that names no screen is about the first."""
+    def of_link(cls, request: gr.Request | None, screen: str) -> Preset:
+        """What the page's address says about a screen."""
         query = {} if request is None else dict(request.query_params)
-        return cls.of(query if query.get("screen", first) == screen else {})
+        return cls.of(query if query.get("screen", FIRST) == screen else {})
 
 
-def linked_screen(request: gr.Request, screens: Sequence[str]) -> str | None:
-    """The screen that the page's address names, if it does.
+def linked_screen(request: gr.Request, screens: Sequence[str]) -> str:
+    """The screen that the page's address names, or else the first.
 
     Raises:
         SettingError: there is no such screen.
     """
-    name = request.query_params.get("screen")
-    if name is not None and name not in screens:
+    name = request.query_params.get("screen", FIRST)
+    if name not in screens:
         raise SettingError(*text.fill(text.NO_SCREEN, name=name[:_LONGEST], screens=", ".join(screens)))
     return name
 
@@ -87,5 +88,8 @@ def _ready_model(name: str) -> str:
     """A variant that has weights."""
     if shelf.is_own(name):
         raise CheckpointError(*text.WEIGHTS_GONE)
-    job, _ = order.checked(name, settings.ITERATIONS.default)
+    try:
+        job, _ = order.checked(name, settings.ITERATIONS.default)
+    except SettingError as error:  # which names all that there are, and few of them have weights
+        raise CheckpointError(*text.fill(text.NO_WEIGHTS, model=name)) from error
     return job.model

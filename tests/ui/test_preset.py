@@ -81,7 +81,7 @@ def test_a_link_is_about_its_own_screen_and_else_about_the_first(weights):
 
 def test_a_link_opens_a_screen_that_exists():
     assert QueryParams("screen=lab")["screen"] == linked_screen(request("screen=lab"), _SCREENS) == "lab"
-    assert linked_screen(request(""), _SCREENS) is None
+    assert linked_screen(request("iterations=3"), _SCREENS) == "image"
     with pytest.raises(SettingError, match="'attic'.*image, video"):
         linked_screen(request("screen=attic"), _SCREENS)
 
@@ -96,10 +96,9 @@ def test_a_page_opens_as_it_was_left(controls):
     assert values(controls, controls.set_up({"iterations": 99, "model": "gone", "tile": "x"})) == fresh
 
 
-def test_a_link_wins_over_what_is_remembered_and_says_what_it_cannot_do(controls):
+def test_a_link_wins_over_what_is_remembered(controls):
     remembered = {"iterations": 3, "ensemble": "4", "precision": "fp32"}
-    with pytest.warns(UserWarning, match="iterations is '<b>'|iterations is &#x27;&lt;b&gt;&#x27;"):
-        updates = controls.set_up(remembered, request("screen=video&iterations=<b>&ensemble=8"))
+    updates = controls.set_up(remembered, request("screen=video&iterations=<b>&ensemble=8"))
     assert values(controls, updates) == {
         "model": default_model(), "iterations": 3, "auto": False, "ensemble": "8", "precision": "fp32",
     }  # fmt: skip
