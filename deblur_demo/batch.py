@@ -14,12 +14,14 @@ from pathlib import Path
 from deblur_demo import maps
 from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip
 from deblur_demo.errors import InputError, OutputError, SettingError
+from deblur_demo.media import animation
 from deblur_demo.media.clip import is_clip
 from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
 from deblur_demo.media.paths import make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
+from deblur_demo.verdict import judge
 
 STEP_FIGURES = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
 FRAME_FIGURES = (
@@ -41,6 +43,7 @@ class Order:
             clip, or its folder of frames; None: there is none.
         originals: all files given, none of which may be written over.
         moving: whether it is a clip.
+        animation: file for the steps as an animation; None: not made.
     """
 
     source: Path
@@ -49,6 +52,7 @@ class Order:
     truth: Path | None
     originals: tuple[Path, ...]
     moving: bool = False
+    animation: Path | None = None
 
 
 @dataclass
@@ -61,6 +65,8 @@ class Outcome:
         notices: what was assumed while reading, what happened on the way, what the output cannot hold.
         steps: of a photo, for each step, the input first: index, seconds, change, sharpness, psnr, ssim, mse, and
             mean and p95 of its maps (see ``pipeline.StepReport``).
+        verdict: of a photo: whether it was blurred (estimates before and after), how much changed, the gain in
+            dB where there is a truth, what to try; see ``verdict.Verdict``.
         frames: of a clip, for each frame: index, time, steps, seconds, sharpness_before, sharpness,
             change, cut, psnr_before, psnr, ssim.
         flicker: of a clip: of source and result, see ``flicker.Flicker``.
@@ -71,11 +77,14 @@ class Outcome:
     error: str | None = None
     notices: tuple[str, ...] = ()
     steps: list[dict] = field(default_factory=list)
+    verdict: dict | None = None
     frames: list[dict] = field(default_factory=list)
     flicker: tuple[float, float] | None = None
 
 
-def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | None = None) -> list[Order]:
+def plan(
+    inputs: list[Path], out: str, steps: Path | None = None, truth: Path | None = None, film: Path | None = None
+) -> list[Order]:
     """Say where each result goes.
 
     Args:
@@ -85,9 +94,10 @@ def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | 
             is one already, ends with a slash or has no suffix, or if there are several inputs.
         steps: folder that gets a folder of steps for each photo.
         truth: sharp picture of the one photo, or a folder of them.
+        film: .webp or .mp4 for the steps of the one photo as an animation.
 
     Raises:
-        OutputError: several results for one file.
+        OutputError: several results for one file, or another suffix of the animation.
         SettingError: one truth for several photos.
     """
     if truth is not None and len(inputs) > 1 and not truth.is_dir():
@@ -96,6 +106,10 @@ def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | 
             "a folder with one of the same stem for each",
             "Change --truth",
         )
+    if film is not None:
+        animation.check_suffix(film)
+        if len(inputs) > 1:
+            raise OutputError(f"{film} is one animation for {len(inputs)} photos", "one photo", "Leave out --animation")
     names = _names(inputs)
     moving = [is_clip(path) for path in inputs]
     path = Path(out)
@@ -107,7 +121,7 @@ def plan(inputs: list[Path], out: str, steps: Path | None = None, truth: Path | 
         raise OutputError(f"{out} is one file for {len(inputs)} photos", "a folder", "Change -o")
     originals = (*inputs, *([truth] if truth else []))
     return [
-        Order(source, target, steps and steps / name, truth, originals, clip)
+        Order(source, target, steps and steps / name, truth, originals, clip, film)
         for source, name, target, clip in zip(inputs, names, targets, moving, strict=True)
     ]
 
@@ -158,14 +172,20 @@ def carry_out(
     Raises:
         DeblurError: something is wrong with this photo or its files; the next may fare better.
     """
-    _check_free(order.target, order)
+    for path in (order.target, order.animation):
+        if path is not None:
+            _check_free(path, order)
     written_kind(order.target)
     truth_path = _truth_of(order)
     photo = read_image(order.source, max_megapixels, keep_metadata)
     truth = None if truth_path is None else read_image(truth_path, max_megapixels)
+    first = newest = None
+    frames = []
     for event in deblur_image(photo, deblurrer, iterations, truth):
         if isinstance(event, StepReport):
-            photo = event.photo
+            first, newest, photo = first or event, event, event.photo
+            if order.animation is not None:
+                frames.append(animation.frame_of(photo, str(event.index)))
             outcome.steps.append({**_plain(event, STEP_FIGURES), "maps": event.map_figures})
             outcome.notices = photo.notices
             if order.steps is not None:
@@ -174,6 +194,10 @@ def carry_out(
                     _write(maps.drawn(name, figures), order.steps / f"step_{event.index:02d}_{name}.png", order)
         yield event
     outcome.notices = (*photo.notices, *_write(photo, order.target, order))
+    if order.animation is not None:
+        make_folder(order.animation.parent)
+        animation.write_animation(frames, order.animation)
+    outcome.verdict = judge(first, newest, deblurrer.model.traits.iterative and iterations != "auto").facts()
     outcome.output = str(order.target)
 
 
@@ -191,8 +215,9 @@ def carry_out_clip(
     Raises:
         DeblurError: something is wrong with this clip or its files; the next may fare better.
     """
-    if order.steps is not None:
-        raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", "Leave out --steps-dir")
+    for wish, flag in ((order.steps, "--steps-dir"), (order.animation, "--animation")):
+        if wish is not None:
+            raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", f"Leave out {flag}")
     _check_free(order.target, order)
     make_folder(order.target.parent)
     for event in deblur_clip(ClipJob(order.source, order.target, truth=order.truth, **wishes), deblurrer, iterations):

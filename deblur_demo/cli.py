@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="also write <stem>/step_00.png (the input) ..., of an ensemble its doubts as step_01_doubt.png ...",
     )
+    deblur.add_argument("--animation", type=Path, metavar="FILE", help="also show the steps one by one: .webp or .mp4")
     deblur.add_argument("--json", type=Path, metavar="FILE", help="write a report of every step")
     deblur.add_argument("--keep-metadata", action="store_true", help="keep the place and the maker's note")
 
@@ -160,7 +161,7 @@ def _place(raw: str) -> Path | str:
 def _deblur(options: argparse.Namespace) -> int:
     from deblur_demo import batch, clips, pipeline
 
-    orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth)
+    orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation)
     knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
     from deblur_demo.runtime.deblurrer import TileDone
 
+TIPS = {"more_iterations": "more iterations", "half_size": "a copy of half the size"}
 TABLE_WIDTH = 120  # letters in a line of `models`
 
 
@@ -40,7 +41,18 @@ def summary(outcome: Outcome) -> str:
     quality = "" if before is None or after is None else f", PSNR {before:.2f} -> {after:.2f} dB"
     seconds = sum(part["seconds"] for part in parts)
     line = f"{outcome.input} -> {outcome.output} ({amount}, {seconds:.1f} s{quality})"
-    return "\n  ".join((line, *outcome.notices))
+    return "\n  ".join((line, *([verdict(outcome.verdict)] if outcome.verdict else []), *outcome.notices))
+
+
+def verdict(facts: dict) -> str:
+    """What became of a photo's blur, and what to try; ``facts`` as in ``verdict.Verdict.facts``."""
+    if facts["kind"] == "plain":
+        return f"changed by {facts['change']:.1f} of 255 levels; nothing to tell blur by"
+    words = {"sharp": "sharp already", "soft": "a little blurred", "blurred": "blurred"}[facts["kind"]]
+    estimates = [facts["blur_before"], facts["blur_after"]]
+    arrow = " -> ".join("?" if value is None else f"{value:.2f}" for value in estimates)
+    tips = "".join(f"; try {TIPS[tip]}" for tip in facts["advice"])
+    return f"{words} (blur estimate {arrow}), changed by {facts['change']:.1f} of 255 levels{tips}"
 
 
 def _mean(rows: list[dict], name: str) -> float | None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from deblur_demo import metrics
 from deblur_demo.batch import Outcome, carry_out, plan
 from deblur_demo.cli import main
 from deblur_demo.errors import OutputError, SettingError
+from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.models import checkpoint
 from deblur_demo.models.upstream.mtrnn import BLOCKS, LAYERS
@@ -48,6 +50,26 @@ def test_one_photo_to_one_file(deblur, shaky, tmp_path, shaky_photo, lively_chec
     said = capsys.readouterr()
     assert said.out.startswith(f"{shaky} -> {tmp_path / 'new' / 'out.png'} (2 steps, ")
     assert said.err == "", "no progress where there is no terminal"
+    estimate = f"(blur estimate {metrics.blur(shaky_photo.pixels):.2f} -> {metrics.blur(last.photo.pixels):.2f})"
+    assert estimate in said.out and "of 255 levels" in said.out
+
+
+@pytest.mark.parametrize("name", ["steps.webp", "steps.mp4"])
+def test_the_steps_become_an_animation(deblur, shaky, tmp_path, name, capsys):
+    assert deblur(shaky, "-o", tmp_path / "out.png", "--animation", tmp_path / "new" / name) == 0
+    if name.endswith(".webp"):
+        with Image.open(tmp_path / "new" / name) as film:
+            assert (film.n_frames, film.size) == (3, (72, 48))
+    else:
+        assert [frame.pixels.shape for frame in read_frames(tmp_path / "new" / name)] == [(48, 72, 3)] * 3
+    with pytest.raises(OutputError, match=r"a\.gif names no format of animations"):
+        plan([shaky], str(tmp_path), film=tmp_path / "a.gif")
+    with pytest.raises(OutputError, match="one animation for 2 photos"):
+        plan([shaky, shaky], str(tmp_path), film=tmp_path / name)
+    write_image(read_image(shaky), tmp_path / "given.webp")
+    given = (tmp_path / "given.webp").read_bytes()
+    assert deblur(tmp_path / "given.webp", "-o", tmp_path / "o.png", "--animation", tmp_path / "given.webp") == 1
+    assert (tmp_path / "given.webp").read_bytes() == given
 
 
 def test_depth_alpha_profile_and_format_of_the_output(deblur, tmp_path, shaky_photo):
@@ -100,6 +122,11 @@ def test_the_report_has_every_step_of_every_file(deblur, shaky, tmp_path, shaky_
     for name in ("psnr", "ssim", "mse"):
         assert last[name] == pytest.approx(getattr(metrics, name)(written, sharp_photo.pixels))
     assert last["sharpness"] == pytest.approx(metrics.sharpness(written))
+    verdict = file["verdict"]
+    assert verdict["blur_before"] == pytest.approx(metrics.blur(shaky_photo.pixels))
+    assert verdict["blur_after"] == pytest.approx(metrics.blur(written))
+    assert verdict["change"] == pytest.approx(metrics.change(shaky_photo.pixels, written))
+    assert verdict["gain"] == pytest.approx(last["psnr"] - first["psnr"])
 
 
 def test_without_a_truth_the_report_says_null_and_equal_pictures_stay_json(deblur, shaky, tmp_path):

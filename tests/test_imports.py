@@ -31,12 +31,13 @@ MAY_IMPORT = {
     "maps": {"media"},
     "lab": FOUNDATION | {"media", "synthesis"},
     "pipeline": MACHINERY,
+    "verdict": FOUNDATION | {"metrics", "pipeline"},
     "clips": MACHINERY | {"pipeline"},
-    "batch": MACHINERY | {"pipeline", "clips"},
+    "batch": MACHINERY | {"pipeline", "verdict", "clips"},
     "space": FOUNDATION | {"models"},
-    "reports": FOUNDATION | {"pipeline", "clips", "batch", "runtime"},
-    "cli": MACHINERY | {"synthesis", "lab", "pipeline", "clips", "batch", "reports", "space"},
-    "ui": MACHINERY | {"synthesis", "lab", "pipeline", "clips"},
+    "reports": FOUNDATION | {"pipeline", "verdict", "clips", "batch", "runtime"},
+    "cli": MACHINERY | {"synthesis", "lab", "pipeline", "verdict", "clips", "batch", "reports", "space"},
+    "ui": MACHINERY | {"synthesis", "lab", "pipeline", "verdict", "clips"},
     "__main__": {"cli"},
 }
 

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from skimage import data
+from skimage.measure import blur_effect
 from skimage.metrics import structural_similarity
 
 from deblur_demo.errors import InputError
-from deblur_demo.metrics import change, mse, psnr, sharpness, ssim
+from deblur_demo.metrics import blur, change, mse, psnr, sharpness, ssim
 
 PHOTO = data.astronaut()[60:100, 200:230]  # (40, 30, 3)
 BLURRED = cv2.GaussianBlur(PHOTO, (0, 0), 1.2)
@@ -141,3 +142,33 @@ def test_sharpness_is_read_off_the_middle_of_a_large_picture():
 def test_sharpness_of_nothing_is_nothing(shape):
     assert sharpness(np.full((*shape, 3), 77, np.uint8)) == 0
     assert sharpness(np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)) >= 0
+
+
+def test_blur_is_the_blur_effect_of_the_worst_axis_and_size():
+    photo = cv2.blur(data.coffee(), (1, 13))
+    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    sizes = [(600, 400), (300, 200), (150, 100)]
+    effects = [blur_effect(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), reduce_func=None) for size in sizes]
+    assert blur(photo) == pytest.approx(max(max(pair) for pair in effects))
+    assert blur(photo) == pytest.approx(effects[0][0])  # smeared down, not across
+    assert blur(photo.swapaxes(0, 1)) == pytest.approx(blur(photo))
+
+
+def test_blur_rises_with_the_length_of_a_smear_also_under_noise():
+    smears = [cv2.blur(data.astronaut(), (length, 1)) for length in (1, 5, 9, 17, 33)]
+    estimates = [blur(smear) for smear in smears]
+    assert estimates == sorted(estimates) and estimates[0] < 0.4 < 0.7 < estimates[-1] < 1
+    noise = np.random.default_rng(0).normal(0, 5, smears[0].shape)
+    noisy = [blur((smear + noise).clip(0, 255).round().astype(np.uint8)) for smear in (smears[0], smears[-1])]
+    assert noisy[0] < 0.4 < 0.5 < noisy[1]
+
+
+def test_blur_of_a_large_photo_is_that_of_a_megapixel():
+    large = np.tile(cv2.blur(data.astronaut(), (21, 1)), (3, 3, 1))
+    small = cv2.resize(large, (1000, 1000), interpolation=cv2.INTER_AREA)
+    assert blur(large) == pytest.approx(blur(small), abs=1e-3)
+
+
+def test_blur_of_nothing_is_unknown():
+    assert blur(grey(100, 64, 64)) is None and blur(data.astronaut()[:31]) is None
+    assert blur(data.astronaut().astype(np.uint16) * 257) == pytest.approx(blur(data.astronaut()))

@@ -10,7 +10,14 @@ from gradio.themes.utils import colors, fonts, sizes
 _HERE = Path(__file__).parent
 STYLES = [
     _HERE / name
-    for name in ("style.css", "viewer/comparer.css", "video/player.css", "lab/lab.css", "models/models.css")
+    for name in (
+        "style.css",
+        "viewer/comparer.css",
+        "viewer/plot.css",
+        "video/player.css",
+        "lab/lab.css",
+        "models/models.css",
+    )
 ]
 SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
 

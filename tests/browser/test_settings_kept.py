@@ -61,7 +61,7 @@ def test_a_link_opens_its_screen_with_its_settings(visit, address):
     page.goto(f"{address}/?screen=attic")
     page.wait_for_selector("#image-status .status.error:has-text('attic')")
     page.goto(f"{address}/?screen=models")
-    page.wait_for_selector("#models-load:visible")
+    page.wait_for_selector("#models-cards .models")
 
 
 def test_a_copied_link_holds_the_settings(visit, address):

@@ -61,6 +61,8 @@ def test_the_answer_is_the_pipelines(client, shaky, sharp_photo, tmp_path, weigh
     assert np.abs(restored - wanted[-1].photo.pixels).max() <= 1
     assert [step["psnr"] for step in steps] == pytest.approx([step.psnr for step in wanted], abs=0.01)
     assert [step["index"] for step in steps] == [0, 1, 2, 3] and Path(picture).suffix == ".png"
+    assert steps[0]["blur"] == pytest.approx(metrics.blur(read_image(shaky).pixels)) and steps[1]["blur"] is None
+    assert steps[3]["blur"] == pytest.approx(metrics.blur(restored.astype(np.uint8)), abs=1e-3)
 
 
 def test_the_ensemble_is_used(client, shaky, weights):

@@ -15,6 +15,7 @@ from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.pipeline import StepReport
 from deblur_demo.ui.image.run import ImageRun, figures
+from deblur_demo.verdict import judge
 
 
 def deep_photo(height: int = 30, width: int = 40) -> Photo:
@@ -36,7 +37,7 @@ def test_steps_keep_depth_and_alpha_and_the_zip_holds_them(tmp_path):
         assert step.shown == step.full and step.full.name == f"my_photo_step_{index:02d}.png"
         assert np.array_equal(read_image(step.full).pixels, photo.pixels)
         assert np.array_equal(read_image(step.full).alpha, photo.alpha)
-    run.finish()
+    run.finish(judge(*(report(index, photo) for index, photo in enumerate(photos))))
     (result,) = run.results
     with zipfile.ZipFile(result.archive) as archive:
         assert archive.testzip() is None
@@ -96,7 +97,7 @@ def test_equal_names_do_not_collide(tmp_path):
     for _ in range(2):
         run.begin("same.png")
         paths.append(run.add(report(0, deep_photo())).full)
-        run.finish()
+        run.finish(judge(report(0, deep_photo()), report(0, deep_photo())))
     assert paths[0] != paths[1] and paths[0].name == paths[1].name
     run.drop()
     assert paths[0].exists() and not paths[1].exists() and len(run.results) == 1

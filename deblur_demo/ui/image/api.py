@@ -42,7 +42,8 @@ def add(bench: Bench, cache: Path) -> None:
             the restored photo as PNG
             for the input (index 0) and every iteration: seconds, change in 8-bit levels, sharpness (steeper
             edges), PSNR in dB, SSIM and MSE where there is a truth, and mean and p95 of its maps: doubt, how far
-            the orientations of an ensemble disagree in 8-bit levels, and guidance of SGENet
+            the orientations of an ensemble disagree in 8-bit levels, and guidance of SGENet; of the input and of
+            the last step blur, an estimate: sharp photos have up to 0.42, blurred ones 0.5 to 0.9
         """
         knobs = {
             "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
@@ -81,8 +82,9 @@ def _deblur_image(
             newest, report = None, []
             for event in pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth):
                 if isinstance(event, pipeline.StepReport):
-                    newest, report = event, [*report, figures(event)]
+                    newest, report = event, [*report, {**figures(event), "blur": event.blur if not report else None}]
                 yield None, report
+            report[-1]["blur"] = newest.blur
             restored = run.add(newest).full
             run.done = True
             yield str(restored), report

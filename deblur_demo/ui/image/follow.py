@@ -35,6 +35,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
         Cancelled: the run was asked to stop.
     """
     from deblur_demo.pipeline import StepReport, deblur_image
+    from deblur_demo.verdict import judge
 
     path, count = order.photos[number - 1], len(order.photos)
     photo, truth = order.read(path)
@@ -42,10 +43,12 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
     pace = Pace(most)
     name = text.of_several(number, count, path.name)
     run.begin(path.name, most + 1, truth, deblurrer.model.traits.maps)
+    first = newest = None
     yield views.status(text.running(1, last, name=name), "busy", (number - 1) / count)
     try:
         for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
             if isinstance(event, StepReport):
+                first, newest = first or event, event
                 known = run.results[-1].notices
                 run.add(event)
                 for notice in run.results[-1].notices[len(known) :]:
@@ -55,7 +58,8 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                 pace.tile(event)
                 line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
                 yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
-        run.finish()
+        more = deblurrer.model.traits.iterative and order.job.iterations != "auto"
+        run.finish(judge(first, newest, more))
     except DeblurError:
         run.drop()
         raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,10 @@ from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image import views as image_views
+from deblur_demo.ui.image.film import film
 from deblur_demo.ui.image.follow import follow
 from deblur_demo.ui.image.layout import ImageScreen
+from deblur_demo.ui.image.plots import plots
 from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ImageOrder
@@ -33,6 +36,10 @@ from deblur_demo.ui.runs import Cancelled
 if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
 
+_FETCH = """(file) => {
+  if (file) Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name }).click();
+  return [];
+}"""
 _log = logging.getLogger(__name__)
 
 Updates = dict[gr.components.Component, object]
@@ -56,7 +63,7 @@ class ImageHandlers:
         s = self.screen
         at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         latest = {**at_once, "trigger_mode": "always_last"}
-        results = [s.viewer, s.step_png, s.steps_zip, s.table]
+        results = [s.verdict, s.viewer, s.step_png, s.steps_zip, s.webp, s.mp4, s.table, s.plots]
 
         s.knobs.bind(page)
         inputs = [s.photos, *s.knobs.values, s.truth, s.metadata]
@@ -65,6 +72,10 @@ class ImageHandlers:
         picked = [s.job.state, s.picker]
         s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **latest)
         s.picker.input(self.pick_photo, picked, [s.job.status, *results], **latest)
+        for button, suffix in ((s.webp, ".webp"), (s.mp4, ".mp4")):
+            making = button.click(self._making, outputs=s.job.status, **at_once)
+            made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **at_once)
+            made.then(None, s.film, js=_FETCH, **at_once)
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
         gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **at_once)
@@ -136,6 +147,21 @@ class ImageHandlers:
         run.picked = None
         return self._complete(run, run.results[picked or 0])
 
+    def make_film(self, suffix: str, run: ImageRun | None, picked: int | None) -> Updates:
+        """Make an animation of the photo's steps, for a script of the page to fetch."""
+        s = self.screen
+        if run is None or not run.kept:
+            return {**self._expired(), s.film: None}
+        try:
+            path = film(run.results[picked or 0], suffix)
+        except DeblurError as error:
+            return {s.job.status: views.status(str(error), "error"), s.film: None}
+        line = image_text.animated(path.name, path.stat().st_size)
+        return {s.job.status: views.status(line, "done", 1.0), s.film: str(path)}
+
+    def _making(self) -> Updates:
+        return {self.screen.job.status: views.status(image_text.ANIMATING, "busy", 0.5)}
+
     def _expired(self) -> Updates:
         return {self.screen.job.status: views.status(text.EXPIRED)}
 
@@ -177,7 +203,10 @@ class ImageHandlers:
             s.welcome: gr.update(visible=False),
             s.results: gr.update(visible=True),
             s.picker: gr.update(visible=False),
+            **{part: gr.update(interactive=False) for part in (s.webp, s.mp4)},
             s.steps_zip: gr.update(value=None, interactive=False),
+            s.verdict: image_views.verdict(result),
+            s.plots: plots(result),
         }
 
     def _complete(self, run: ImageRun, result: Result) -> Updates:
@@ -186,7 +215,10 @@ class ImageHandlers:
         return {
             **self._marked(run, result),
             s.viewer: image_views.viewer(result),
+            **{part: gr.update(interactive=True) for part in (s.webp, s.mp4)},
             s.steps_zip: gr.update(value=str(result.archive), interactive=True),
+            s.verdict: image_views.verdict(result),
+            s.plots: plots(result),
         }
 
     def _marked(self, run: ImageRun, result: Result) -> Updates:

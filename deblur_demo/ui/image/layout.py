@@ -32,10 +32,15 @@ class ImageScreen:
     welcome: gr.HTML
     results: gr.Column
     picker: gr.Dropdown
+    verdict: gr.HTML
     viewer: gr.HTML
     step_png: gr.DownloadButton
     steps_zip: gr.DownloadButton
+    webp: gr.Button
+    mp4: gr.Button
+    film: gr.File
     table: gr.HTML
+    plots: gr.HTML
 
 
 def place(hours: float) -> ImageScreen:
@@ -85,14 +90,22 @@ def _outputs() -> dict[str, gr.components.Component]:
         picker = gr.Dropdown(
             label=image_text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker"
         )
+        verdict = gr.HTML(elem_id="image-verdict", elem_classes="bare")
         viewer = place_comparer("image-viewer")
         with gr.Row():
             step_png = gr.DownloadButton(
                 image_text.download_step(1), interactive=False, min_width=140, elem_id="step-png"
             )
             steps_zip = gr.DownloadButton(text.DOWNLOAD_STEPS, interactive=False, min_width=140, elem_id="steps-zip")
-        table = gr.HTML(elem_id="table", container=True, padding=True)
+        with gr.Row():
+            webp = gr.Button(image_text.WEBP, interactive=False, min_width=140, elem_id="image-webp")
+            mp4 = gr.Button(image_text.MP4, interactive=False, min_width=140, elem_id="image-mp4")
+        film = gr.File(visible=False)  # made when it is asked for, and then fetched by a script
+        with gr.Accordion(image_text.NUMBERS, open=True, elem_id="image-numbers"):
+            table = gr.HTML(elem_id="table")
+            plots = gr.HTML(elem_id="image-plots")
     return {
-        "welcome": welcome, "results": results, "picker": picker, "viewer": viewer, "step_png": step_png,
-        "steps_zip": steps_zip, "table": table,
+        "welcome": welcome, "results": results, "picker": picker, "verdict": verdict, "viewer": viewer,
+        "step_png": step_png, "steps_zip": steps_zip, "webp": webp, "mp4": mp4, "film": film, "table": table,
+        "plots": plots,
     }  # fmt: skip

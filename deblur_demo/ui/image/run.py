@@ -16,11 +16,13 @@ from numpy import ndarray
 from deblur_demo import maps
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
+from deblur_demo.spectrum import radial_spectrum
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
 from deblur_demo.ui.viewer.comparer import megapixels_each
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
+    from deblur_demo.verdict import Verdict
 
 _THUMBNAIL_MEGAPIXELS = 0.05
 _FIGURES = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse", "map_figures")
@@ -36,6 +38,7 @@ class StepFile:
         shown: what the viewer shows: ``full`` itself, or a smaller PNG of a large photo.
         thumbnail: a small PNG for the strip of steps.
         drawn: its maps in colours, as they are shown, by name.
+        spectrum: see ``spectrum.radial_spectrum``.
         seconds, change, sharpness, psnr, ssim, mse, map_figures: as in ``StepReport``.
     """
 
@@ -51,6 +54,7 @@ class StepFile:
     mse: float | None
     map_figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     drawn: Mapping[str, Path] = field(default_factory=dict)
+    spectrum: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ class Result:
         scale: at which part of their sides pictures are shown.
         truth: the sharp reference as it is shown, or None.
         maps: names of the maps that each step will have.
+        truth_spectrum: its power spectrum.
+        blur: estimate of the input, see ``metrics.blur``.
+        verdict: None until the last step is there.
     """
 
     name: str
@@ -76,6 +83,9 @@ class Result:
     scale: float = 1.0
     truth: Path | None = None
     maps: tuple[str, ...] = ()
+    truth_spectrum: tuple[float, ...] = ()
+    blur: float | None = None
+    verdict: Verdict | None = None
 
 
 class ImageRun(Run):
@@ -109,7 +119,8 @@ class ImageRun(Run):
         path = None if truth is None else folder / "truth.png"
         if path is not None:
             write_image(shrink(truth, self._megapixels), path)
-        self.results.append(Result(name, rows, truth=path, maps=maps))
+        spectrum = _spectrum(truth)
+        self.results.append(Result(name, rows, truth=path, maps=maps, truth_spectrum=spectrum))
 
     def add(self, report: StepReport) -> StepFile:
         """Write one step of the current photo."""
@@ -121,11 +132,13 @@ class ImageRun(Run):
         thumbnail = _smaller(report.photo, full, "thumbnail", _THUMBNAIL_MEGAPIXELS)
         drawn = {name: self._draw(name, layer, full) for name, layer in report.maps.items()}
         values = {name: getattr(report, name) for name in _FIGURES}
-        step = StepFile(full=full, shown=shown, thumbnail=thumbnail, drawn=drawn, **values)
+        spectrum = _spectrum(report.photo)
+        step = StepFile(full=full, shown=shown, thumbnail=thumbnail, drawn=drawn, spectrum=spectrum, **values)
         notices = tuple(dict.fromkeys((*result.notices, *report.photo.notices, *lost)))
         height, width = report.photo.pixels.shape[:2]
         scale = min(1.0, math.sqrt(self._megapixels * 1e6 / (height * width)))
-        self.results[-1] = replace(result, steps=(*result.steps, step), notices=notices, scale=scale)
+        blur = result.blur if result.steps else report.blur
+        self.results[-1] = replace(result, steps=(*result.steps, step), notices=notices, scale=scale, blur=blur)
         return step
 
     def _draw(self, name: str, layer: ndarray, step: Path) -> Path:
@@ -134,7 +147,7 @@ class ImageRun(Run):
         write_image(photo, _beside(step, name))
         return _smaller(photo, _beside(step, name), "preview", self._megapixels)
 
-    def finish(self) -> None:
+    def finish(self, verdict: Verdict) -> None:
         """Pack all steps of the current photo, the last one's maps and all figures into a ZIP beside them."""
         result = self.results[-1]
         stem = safe_stem(result.name)
@@ -142,6 +155,7 @@ class ImageRun(Run):
         report = {
             "photo": result.name,
             "notices": result.notices,
+            "verdict": verdict.facts(),
             "steps": [figures(step) for step in result.steps],
         }
         with on_disk(archive), zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # PNG is compressed already
@@ -151,7 +165,7 @@ class ImageRun(Run):
                 last = result.steps[-1]
                 file.write(_beside(last.full, name), f"{stem}/step_{last.index:02d}_{name}.png")
             file.writestr(f"{stem}/report.json", json.dumps(report, indent=2))
-        self.results[-1] = replace(result, rows=len(result.steps), archive=archive)
+        self.results[-1] = replace(result, rows=len(result.steps), archive=archive, verdict=verdict)
 
     def drop(self) -> None:
         """Forget the current photo, which failed, and delete its files."""
@@ -166,6 +180,10 @@ def figures(step: StepFile | StepReport) -> dict:
     values |= {name: None for name, value in values.items() if isinstance(value, float) and math.isinf(value)}
     values["maps"] = values.pop("map_figures")
     return values
+
+
+def _spectrum(photo: Photo | None) -> tuple[float, ...]:
+    return () if photo is None else tuple(radial_spectrum(photo.pixels).tolist())
 
 
 def _smaller(photo: Photo, full: Path, purpose: str, megapixels: float) -> Path:

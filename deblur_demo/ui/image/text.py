@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from deblur_demo.ui import text
+from deblur_demo.verdict import Verdict, kind_of
+
 PHOTOS = "Blurred photos"
 WEBCAM = "Use the webcam"
 NO_WEBCAM = "No webcam"
@@ -18,6 +21,10 @@ RESTORED = "Restored photo"
 RESULTS_OF = "Photo"
 INPUT_STEP = "Input"
 REFERENCE = "Reference"
+WEBP = "Animation (WebP)"
+MP4 = "Animation (MP4)"
+ANIMATING = "Making the animation …"
+NUMBERS = "In numbers"
 TABLE = "Every step in numbers"
 COLUMNS = {
     "step": ("Step", "0 is the photo as it came in"),
@@ -28,6 +35,49 @@ COLUMNS = {
     "ssim": ("SSIM", "Structural similarity to the sharp reference, 1 is identical"),
     "mse": ("MSE", "Mean squared error against the sharp reference, lower is better"),
 }
+
+CURVES = {
+    "psnr": ("PSNR in dB", "Closeness to the sharp reference after every iteration; higher is better"),
+    "ssim": ("SSIM", "Structural similarity to the sharp reference after every iteration; 1 is identical"),
+    "sharpness": ("Sharpness", "Steepness of edges after every iteration; it rises with detail and with noise"),
+    "change": ("Change", "How much every iteration changed, in levels of 255; near 0 it has settled"),
+}
+SPECTRUM = (
+    "Power in dB, by frequency",
+    "How much detail there is, from coarse to fine. Blur takes the fine away; a good step brings it back",
+)
+FREQUENCIES = ("coarse", "fine: two pixels a wave")
+DECIBELS = "{:.0f}"
+THIRDS = ("coarse", "middle", "fine")
+
+# What became of the blur. {blur} is an estimate between 0, crisp, and 1.
+PHOTO_IS = {
+    "plain": "This photo has no edges to tell blur by.",
+    "sharp": "This photo looks sharp (blur estimate {blur}).",
+    "soft": "This photo looks slightly blurred (blur estimate {blur}).",
+    "blurred": "This photo looks blurred (blur estimate {blur}).",
+}
+UNCHANGED = {
+    "plain": "Next to nothing changed.",
+    "sharp": "Next to nothing changed: the photo was sharp already (blur estimate {blur}).",
+    "soft": "Next to nothing changed, and little was to be done: the photo is only slightly blurred ({blur}).",
+    "blurred": "Next to nothing changed although the photo is blurred (blur estimate {blur}).",
+}
+CHANGED = {
+    "plain": "Changed by {change:.1f} of 255 levels on average.",
+    "sharp": "The photo was sharp already (blur estimate {blur}). Its edges are {steeper}.",
+    "soft": "The photo was only slightly blurred (blur estimate {blur}). Its edges are {steeper}.",
+    "blurred": "Edges are {steeper}, but most of the blur is left (estimate {blur} before, {after} now).",
+}
+CLEARED = "Less blurred: the estimate fell from {blur} to {after}, edges are {steeper}."
+CLOSER = "It is {gain:.2f} dB closer to the sharp reference than before."
+FARTHER = "It is {gain:.2f} dB farther from the sharp reference than before."
+AS_CLOSE = "It is as close to the sharp reference as before."
+TIPS = {
+    "more_iterations": "Try more iterations.",
+    "half_size": "Try a copy of half the size: its blur is half as long, and short blur is removed better.",
+}
+_SAME = 0.05  # dB
 
 
 class MapWords(NamedTuple):
@@ -75,3 +125,62 @@ def note(psnr: float | None, change: float | None) -> str:
     if psnr is not None:
         return f"{psnr:.2f} dB"
     return "" if change is None else f"change {change:.2f}"
+
+
+def label(index: int) -> str:
+    """In the corner of an animation."""
+    return str(index) if index else INPUT_STEP
+
+
+def steps(first: int, last: int) -> str:
+    """Several steps in a legend."""
+    return f"Steps {first} to {last}" if last > first else step(first)
+
+
+def animated(name: str, size: int) -> str:
+    """The status once an animation is made; ``size`` in bytes."""
+    return f"{name} is ready, {size / 1e6:.1f} MB."
+
+
+def curve(name: str, points: list[tuple[int, float]]) -> str:
+    """What a curve shows, for those who do not see it."""
+    return f"{CURVES[name][0]} by iteration: " + ", ".join(f"{index}: {value:.4g}" for index, value in points)
+
+
+def axis(last: int) -> tuple[str, str]:
+    """Both ends of a curve's axis."""
+    return "0 (input)", f"iteration {last}"
+
+
+def spectrum(lines: dict[str, list[float | None]]) -> str:
+    """What the spectra show, for those who do not see them; each line by its mean power in three thirds, in dB."""
+    told = []
+    for name, powers in lines.items():
+        parts = [f"{third} {power:.0f}" for third, power in zip(THIRDS, powers, strict=True) if power is not None]
+        told.append(f"{name}: {', '.join(parts)}")
+    return f"{SPECTRUM[0]}. " + "; ".join(told)
+
+
+def photo_is(blur: float | None) -> str:
+    """What is known of a photo before the network is done with it."""
+    return PHOTO_IS[kind_of(blur)].format(blur=_estimate(blur))
+
+
+def verdict(found: Verdict) -> str:
+    """What a run did to a photo, in a few sentences, and what else to try."""
+    words = UNCHANGED[found.kind] if found.unchanged else CLEARED if found.cleared else CHANGED[found.kind]
+    estimates = {"blur": _estimate(found.blur_before), "after": _estimate(found.blur_after)}
+    parts = [words.format(**estimates, change=found.change, steeper=_steeper(found.steeper))]
+    if found.gain is not None:
+        nearer = AS_CLOSE if abs(found.gain) < _SAME else CLOSER if found.gain > 0 else FARTHER
+        parts.append(nearer.format(gain=abs(found.gain)))
+    return " ".join([*parts, *(TIPS[tip] for tip in found.advice)])
+
+
+def _estimate(blur: float | None) -> str:
+    return text.NO_VALUE if blur is None else f"{blur:.2f}"
+
+
+def _steeper(ratio: float) -> str:
+    percent = round(100 * (ratio - 1))
+    return f"{abs(percent)} % {'steeper' if percent > 0 else 'softer'}" if percent else "as steep as before"

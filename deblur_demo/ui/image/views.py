@@ -50,6 +50,12 @@ def _map(name: str, step: StepFile) -> dict:
     return comparer.picture(words.name, note, path, (image_text.map_title(name, step.index), words.low, words.high))
 
 
+def verdict(result: Result) -> str:
+    """What the run did to the photo, in words; while it goes on, whether the photo is blurred."""
+    line = image_text.photo_is(result.blur) if result.verdict is None else image_text.verdict(result.verdict)
+    return f'<p class="verdict" role="status">{escape(line)}</p>'
+
+
 def table(result: Result, shown: int | None) -> str:
     """The figures of every step, empty rows for those still to come, and what was assumed about the photo.
 

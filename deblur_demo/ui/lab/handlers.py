@@ -24,6 +24,7 @@ from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.follow import follow
+from deblur_demo.ui.image.plots import quality
 from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.job import JobControls
 from deblur_demo.ui.knobs import asked
@@ -222,7 +223,7 @@ class LabHandlers:
             **self._at(shaken, run, left, ("step", newest)),
             s.strip: gr.update(value=pictures, selected_index=newest),
             s.table: image_views.table(run.results[-1], newest),
-            s.curves: lab_views.curves(steps, most),
+            s.curves: quality(steps, most),
             s.steps: gr.update(visible=True),
             s.steps_zip: gr.update(value=None, interactive=False),
         }

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from numpy import ndarray
 
-from deblur_demo import metrics
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
@@ -65,6 +64,7 @@ class LabRun(Run):
 
     def keep_pair(self, photo: Photo, shake: Shake) -> Shaken:
         """Shake a photo and write what is exported of it."""
+        from deblur_demo import metrics
         from deblur_demo.lab import shake_photo
 
         shaken = shake_photo(photo, shake)

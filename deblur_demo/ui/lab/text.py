@@ -62,10 +62,6 @@ BLURRED = "Blurred"
 KERNEL = "Kernel"
 PAIR = "Download the pair (ZIP)"
 RECIPE = "Download the shake (JSON)"
-CURVES = {
-    "psnr": ("PSNR in dB", "Closeness to the sharp photo after every iteration; higher is better"),
-    "ssim": ("SSIM", "Structural similarity to the sharp photo after every iteration; 1 is identical"),
-}
 
 # Status
 SHAKING = "Shaking the camera …"
@@ -113,13 +109,3 @@ def deblurred(steps: int, seconds: float, before: float | None, after: float | N
 def kernel(width: int, height: int) -> str:
     """What the picture of the kernel shows."""
     return f"{width} × {height} px: what the shake makes of one point of light"
-
-
-def curve(name: str, values: list[float]) -> str:
-    """What a curve shows, for those who do not see it."""
-    return f"{CURVES[name][0]} by iteration: " + ", ".join(f"{value:.4g}" for value in values)
-
-
-def axis(last: int) -> tuple[str, str]:
-    """Both ends of a curve's axis."""
-    return "0 (blurred)", f"iteration {last}"

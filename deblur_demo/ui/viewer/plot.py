@@ -17,7 +17,7 @@ class Plot:
     Attributes:
         title, why: above it, and what a pointer resting there is told.
         words: the same for those who do not see it.
-        lines: points (x, y) by the class of their line; all share one scale.
+        lines: points (x, y) by the class of their line; all share one scale. There may be none yet.
         legend: names of the lines, by class; those left out have none.
         span: x of the left and of the right edge.
         ends: what stands below these edges.
@@ -38,7 +38,8 @@ class Plot:
     def html(self) -> str:
         """A ``figure``; ``--played`` in the style of its ``.plot`` moves a mark along the axis."""
         heights = [y for points in self.lines.values() for _, y in points]
-        low, high = min(heights), max(heights)
+        low, high = (min(heights), max(heights)) if heights else (0.0, 0.0)
+        bounds = "".join(f"<span>{self.form.format(bound)}</span>" for bound in (high, low) if heights)
         drawn = "".join(self._line(name, points, low, high) for name, points in self.lines.items())
         legend = "".join(f'<span class="{name}">{escape(word)}</span>' for name, word in (self.legend or {}).items())
         left, right = map(escape, self.ends)
@@ -46,7 +47,7 @@ class Plot:
             f'<figure class="curve"><figcaption title="{escape(self.why)}">{escape(self.title)}{legend}</figcaption>'
             f'<div class="plot"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
             f'aria-label="{escape(self.words)}">{drawn}</svg><i></i>'
-            f"<span>{self.form.format(high)}</span><span>{self.form.format(low)}</span></div>"
+            f"{bounds}</div>"
             f'<div class="axis"><span>{left}</span><span>{right}</span></div></figure>'
         )
 

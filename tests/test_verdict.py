@@ -1,0 +1,114 @@
+"""Verdicts on real and on made-up pictures: whether there was blur, whether much changed, what to try."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from deblur_demo import metrics, verdict
+from deblur_demo.lab import Shake, shake_photo
+from deblur_demo.media.image import Photo, read_image
+from deblur_demo.pipeline import StepReport
+
+REDS = Path(__file__).resolve().parents[2] / "shared/eval/reds_003"
+
+
+def report(pixels: np.ndarray, index: int = 0, truth: np.ndarray | None = None) -> StepReport:
+    """A step as the pipeline would report it."""
+    scores = {
+        name: None if truth is None else getattr(metrics, name)(pixels, truth) for name in ("psnr", "ssim", "mse")
+    }
+    return StepReport(index, Photo(pixels), 0.1, None, metrics.sharpness(pixels), **scores)
+
+
+def smeared(pixels: np.ndarray, length: int) -> np.ndarray:
+    return cv2.blur(pixels, (length, 1)) if length > 1 else pixels
+
+
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "astronaut", "rocket"])
+def test_sharp_photos_are_called_sharp_and_shaken_ones_blurred(name):
+    photo = getattr(data, name)()
+    assert verdict.kind_of(metrics.blur(photo)) == "sharp"
+    shaken = shake_photo(Photo(photo), Shake(seed=3, shift=24, level=13)).blurred.pixels
+    assert verdict.kind_of(metrics.blur(shaken)) == "blurred"
+
+
+@pytest.mark.skipif(not REDS.exists(), reason="the frames of REDS are not here")
+@pytest.mark.parametrize("frame", [0, 5, 9])
+def test_frames_of_reds_are_told_apart(frame):
+    kinds = {
+        which: verdict.kind_of(metrics.blur(read_image(REDS / which / f"{frame:08d}.png").pixels))
+        for which in ("blur", "sharp")
+    }
+    assert kinds == {"blur": "blurred", "sharp": "sharp"}
+
+
+def test_the_thresholds_belong_to_their_side():
+    kinds = [verdict.kind_of(value) for value in (None, 0.0, verdict.SHARP, 0.45, verdict.BLURRED, 1.0)]
+    assert kinds == ["plain", "sharp", "sharp", "soft", "blurred", "blurred"]
+
+
+def test_a_run_that_did_nothing():
+    photo = data.coffee()
+    found = verdict.judge(report(photo), report(photo, 6), more=True)
+    assert (found.kind, found.unchanged, found.change, found.steeper, found.gain) == ("sharp", True, 0, 1, None)
+    assert found.advice == ()
+
+
+def test_a_run_that_took_the_blur_away():
+    photo = data.coffee()[:200, :300]
+    before = smeared(photo, 15)
+    found = verdict.judge(report(before, truth=photo), report(smeared(photo, 3), 6, photo), more=True)
+    assert found.kind == "blurred" and found.cleared and not found.unchanged and found.advice == ()
+    assert found.change == pytest.approx(metrics.change(before, smeared(photo, 3)))
+    assert found.steeper > 1.3
+    gain = metrics.psnr(smeared(photo, 3), photo) - metrics.psnr(before, photo)
+    assert found.gain == pytest.approx(gain) and gain > 3
+
+
+def test_equal_pictures_have_no_gain_and_json_takes_all_facts():
+    photo = data.coffee()[:120, :160]
+    found = verdict.judge(report(smeared(photo, 9), truth=photo), report(photo, 1, photo))
+    assert found.gain is None
+    facts = json.loads(json.dumps(found.facts(), allow_nan=False))
+    assert set(facts) == {"kind", "blur_before", "blur_after", "change", "steeper", "gain", "advice"}
+    assert facts["blur_before"] == metrics.blur(smeared(photo, 9)) > facts["blur_after"]
+
+
+@pytest.mark.parametrize(
+    ("length", "done", "more", "advice"),
+    [
+        (41, 2, True, ("more_iterations", "half_size")),
+        (41, 6, True, ("half_size",)),
+        (41, 2, False, ("half_size",)),
+        (9, 2, True, ("more_iterations",)),
+        (9, 6, True, ()),
+        (1, 2, True, ()),
+    ],
+)
+def test_advice_fits_the_blur_and_the_run(length, done, more, advice):
+    photo = smeared(data.astronaut(), length)
+    assert verdict.judge(report(photo), report(photo, done), more).advice == advice
+
+
+def test_more_of_what_does_harm_is_not_advised():
+    photo = data.astronaut()
+    before, after = smeared(photo, 41), smeared(photo, 43)
+    assert metrics.psnr(after, photo) < metrics.psnr(before, photo)
+    assert verdict.judge(report(before, truth=photo), report(after, 1, photo), True).advice == ("half_size",)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (31, 400)])
+def test_small_and_flat_pictures_tell_nothing(size):
+    small = data.astronaut()[: size[0], : size[1]]
+    flat = np.full((200, 300, 3), 90, np.uint8)
+    for pixels in (small, flat):
+        found = verdict.judge(report(pixels), report(pixels, 1), True)
+        assert (found.kind, found.blur_before, found.advice) == ("plain", None, ())
+    assert math.isfinite(verdict.judge(report(flat), report(flat, 1)).steeper)

@@ -1,0 +1,142 @@
+"""What the image screen says of the blur, and the animation it makes: sentences, files, refusals."""
+
+from __future__ import annotations
+
+import json
+import resource
+import zipfile
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+from PIL import Image
+from skimage import data
+
+from deblur_demo.media.clip import read_frames
+from deblur_demo.media.image import Photo, write_image
+from deblur_demo.ui import examples, text
+from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.image import layout as image_layout
+from deblur_demo.ui.image import text as image_text
+from deblur_demo.ui.image.handlers import ImageHandlers
+from deblur_demo.verdict import Verdict
+
+BLURRED = Verdict(0.66, 0.65, 3.2, 1.15, 1.47)
+
+
+@pytest.fixture(scope="module")
+def done(weights_folder, tmp_path_factory):
+    """A page, and the run of a sharp photo on it: two iterations of a network that does little."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEBLUR_CACHE", str(weights_folder))
+        folder = tmp_path_factory.mktemp("page")
+        write_image(Photo(data.coffee()[:160, :240]), folder / "my cup.png")
+        with gr.Blocks():
+            screen = image_layout.place(1.0)
+        page = ImageHandlers(screen, Bench(), folder / "cache", examples.BLURRED)
+        inputs = [str(folder / "my cup.png")], "mtrnn-lite", 2, False, "fp32", "auto", "1", None, False, None
+        yield page, list(page.deblur(*inputs))
+
+
+@pytest.fixture
+def run(done):
+    page, updates = done
+    return updates[-1][page.screen.job.state]
+
+
+def test_the_photo_is_judged_at_once_and_the_run_when_it_is_over(done, run):
+    page, updates = done
+    said = [update[page.screen.verdict] for update in updates if page.screen.verdict in update]
+    (result,) = run.results
+    assert f"blur estimate {result.blur:.2f}" in said[0] and "This photo looks" in said[0]
+    assert said[-1] != said[0] and image_text.verdict(result.verdict) in said[-1].replace("&#x27;", "'")
+    with zipfile.ZipFile(result.archive) as archive:
+        facts = json.loads(archive.read("my_cup/report.json"))["verdict"]
+    assert facts["blur_before"] == result.blur and facts["change"] == pytest.approx(result.verdict.change)
+
+
+def test_plots_come_with_the_first_step(done, run):
+    page, updates = done
+    drawn = [update[page.screen.plots] for update in updates if page.screen.plots in update]
+    assert len(drawn) == 4 and all(html.count("<figure") == 3 for html in drawn)
+    assert [html.count("<polyline") for html in drawn] == [3, 4, 5, 5]
+    assert len(run.results[0].steps[1].spectrum) == 48
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".mp4"])
+def test_an_animation_is_made_once_and_shows_every_step(done, run, suffix):
+    page, _ = done
+    made = page.make_film(suffix, run, None)
+    path = run.results[0].steps[0].full.with_name(f"my_cup_steps{suffix}")
+    assert made[page.screen.film] == str(path) and f"my_cup_steps{suffix} is ready" in made[page.screen.job.status]
+    if suffix == ".webp":
+        with Image.open(path) as film:
+            assert (film.n_frames, film.size) == (3, (240, 160))
+    else:
+        assert [frame.pixels.shape for frame in read_frames(path)] == [(160, 240, 3)] * 3
+    before = path.stat().st_mtime_ns
+    page.make_film(suffix, run, None)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_full_disk_costs_one_line(done, run):
+    page, _ = done
+    for path in run.folder.rglob("*_steps.webp"):
+        path.unlink()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        made = page.make_film(".webp", run, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert made[page.screen.film] is None and "my_cup_steps.webp cannot be written" in made[page.screen.job.status]
+
+
+def test_an_expired_run_has_no_animation(done):
+    page, _ = done
+    made = page.make_film(".webp", None, None)
+    assert made[page.screen.film] is None and text.EXPIRED in made[page.screen.job.status]
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            Verdict(0.21, 0.2, 0.4, 1.0),
+            "Next to nothing changed: the photo was sharp already (blur estimate 0.21).",
+        ),
+        (
+            Verdict(0.31, 0.3, 2.0, 1.05),
+            "The photo was sharp already (blur estimate 0.31). Its edges are 5 % steeper.",
+        ),
+        (
+            Verdict(0.45, 0.44, 2.0, 0.9),
+            "The photo was only slightly blurred (blur estimate 0.45). Its edges are 10 % softer.",
+        ),
+        (
+            replace(BLURRED, change=0.6, gain=None, advice=("half_size",)),
+            "Next to nothing changed although the photo is blurred (blur estimate 0.66). "
+            "Try a copy of half the size: its blur is half as long, and short blur is removed better.",
+        ),
+        (
+            replace(BLURRED, advice=("more_iterations",)),
+            "Edges are 15 % steeper, but most of the blur is left (estimate 0.66 before, 0.65 now). "
+            "It is 1.47 dB closer to the sharp reference than before. Try more iterations.",
+        ),
+        (
+            replace(BLURRED, blur_after=0.5, gain=-0.2),
+            "Less blurred: the estimate fell from 0.66 to 0.50, edges are 15 % steeper. "
+            "It is 0.20 dB farther from the sharp reference than before.",
+        ),
+        (
+            Verdict(None, None, 2.0, 1.0, 0.01),
+            "Changed by 2.0 of 255 levels on average. It is as close to the sharp reference as before.",
+        ),
+    ],
+)
+def test_the_sentences(found, words):
+    assert image_text.verdict(found) == words
+
+
+def test_the_result_may_have_lost_its_edges():
+    assert "estimate 0.66 before, – now" in image_text.verdict(replace(BLURRED, blur_after=None))
