@@ -46,7 +46,9 @@ class Knobs:
         """Connect the controls to each other; when the page has opened, fill in the networks and what is wanted."""
         at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         picked = [self.about, self.iterations, self.auto]
-        page.load(self.set_up, self.memory, [*self.values, self.about], **at_once)
+        # First what is quick: to know the networks means to import torch, and whoever is fast has chosen by then.
+        recalled = page.load(self.recall, self.memory, self.values[1:], **at_once)
+        recalled.then(self.offer_models, [self.memory, self.auto], [self.model, *picked], **at_once)
         self.model.input(self.pick_model, [self.model, self.auto], picked, **at_once)
         self.auto.change(self.set_auto, [self.model, self.auto], self.iterations, **at_once)
         edits = [part.input for part in self.values]
@@ -55,23 +57,24 @@ class Knobs:
             copying = preset.COPY % {"screen": self.screen, "wanted": preset.WANTED}
             self.copy.click(None, self.values, js=copying, **at_once)
 
-    def set_up(self, remembered: object = None, request: gr.Request | None = None) -> Updates:
-        """Fill the model picker, and set every knob as the page's address or else the browser's memory says."""
+    def recall(self, remembered: object = None, request: gr.Request | None = None) -> Updates:
+        """Set knobs as the page's address or else the browser's memory says; what neither names stays as it is."""
+        wanted = preset.wanted(remembered, request, self.screen, tuple(preset.KNOBS))
+        often = wanted.pop("iterations", None)
+        updates = {getattr(self, name): str(value) for name, value in wanted.items()}
+        if often == "auto":
+            updates |= {self.auto: True, self.iterations: gr.update(interactive=False)}
+        elif often is not None:
+            updates |= {self.auto: False, self.iterations: gr.update(value=often, interactive=True)}
+        return updates or {self.auto: gr.skip()}
+
+    def offer_models(self, remembered: object = None, auto: bool = False, request: gr.Request | None = None) -> Updates:
+        """Fill the model picker, and pick the one that the page's address or else the browser's memory names."""
         from deblur_demo import pipeline
 
-        linked = preset.Preset.of_link(request, self.screen)
-        wanted = {**preset.Preset.of(remembered).values, **linked.values}
-        model = wanted.pop("model", None) or pipeline.default_model()
-        often = wanted.pop("iterations", settings.ITERATIONS.current())
-        auto = often == "auto"
-        picked = self.pick_model(model, auto)
-        return {
-            **picked,
-            self.model: gr.update(choices=choices(), value=model),
-            self.iterations: picked[self.iterations] if auto else {**picked[self.iterations], "value": often},
-            self.auto: {**picked[self.auto], "value": auto},
-            **{getattr(self, name): str(value) for name, value in wanted.items()},
-        }
+        wanted = preset.wanted(remembered, request, self.screen, ("model",))
+        model = wanted.get("model") or pipeline.default_model()
+        return {**self.pick_model(model, auto), self.model: gr.update(choices=choices(), value=model)}
 
     @property
     def offered(self) -> list[gr.components.Component]:

@@ -15,7 +15,8 @@ from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, DeblurError, SettingError
 from deblur_demo.ui import order, shelf, text
 
-_KNOBS = {knob.name: knob for knob in (settings.ITERATIONS, settings.PRECISION, settings.TILE, settings.ENSEMBLE)}
+KNOBS = {knob.name: knob for knob in (settings.ITERATIONS, settings.PRECISION, settings.TILE, settings.ENSEMBLE)}
+NAMES = ("model", *KNOBS)
 FIRST = "image"  # the screen that is meant where a link names none
 _LONGEST = 100  # letters of a value that are looked at
 
@@ -52,24 +53,28 @@ class Preset:
     refused: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, raw: object) -> Preset:
-        """Check what a browser handed over, whatever it is."""
+    def of(cls, raw: object, names: Sequence[str] = NAMES) -> Preset:
+        """Check what a browser handed over, whatever it is; ``names``: which of the values are asked for."""
         values, refused = {}, []
         for name, value in raw.items() if isinstance(raw, Mapping) else ():
             try:
-                if name == "model" and value:
-                    values[name] = _ready_model(str(value)[:_LONGEST])
-                elif name in _KNOBS:
-                    values[name] = _KNOBS[name].parse(str(value)[:_LONGEST])
+                if name in names and value:
+                    written = str(value)[:_LONGEST]
+                    values[name] = KNOBS[name].parse(written) if name in KNOBS else _ready_model(written)
             except DeblurError as error:
                 refused.append(str(error))
         return cls(values, tuple(refused))
 
     @classmethod
-    def of_link(cls, request: gr.Request | None, screen: str) -> Preset:
+    def of_link(cls, request: gr.Request | None, screen: str, names: Sequence[str] = NAMES) -> Preset:
         """What the page's address says about a screen."""
         query = {} if request is None else dict(request.query_params)
-        return cls.of(query if query.get("screen", FIRST) == screen else {})
+        return cls.of(query if query.get("screen", FIRST) == screen else {}, names)
+
+
+def wanted(remembered: object, request: gr.Request | None, screen: str, names: Sequence[str]) -> dict[str, int | str]:
+    """What the page's address says of some of a screen's knobs, or else the browser's memory."""
+    return {**Preset.of(remembered, names).values, **Preset.of_link(request, screen, names).values}
 
 
 def linked_screen(request: gr.Request, screens: Sequence[str]) -> str:

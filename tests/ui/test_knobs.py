@@ -17,7 +17,7 @@ def controls(weights) -> knobs.Knobs:
 
 
 def test_the_picker_offers_every_model_those_that_run_first(controls):
-    offered = controls.set_up()
+    offered = controls.offer_models()
     names = [name for _, name in offered[controls.model]["choices"]]
     rows = catalogue.models()
     ready = [row["id"] for row in rows if row["ready"]]

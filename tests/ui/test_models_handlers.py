@@ -130,7 +130,7 @@ def test_unloading_deletes_them_everywhere(page, image, files, cache):
 
 def test_another_visitors_weights_cannot_be_named(page, image, files, cache):
     (own,) = load(page, files)[page.screen.own]
-    fresh = image.screen.knobs.set_up()[image.screen.knobs.model]
+    fresh = image.screen.knobs.offer_models()[image.screen.knobs.model]
     assert all(not shelf.is_own(value) for value in offered(fresh)), "a new visitor sees none"
     for guess in (
         "own:",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import gradio as gr
 import pytest
 from starlette.datastructures import QueryParams
@@ -26,12 +30,18 @@ def controls(weights) -> knobs.Knobs:
         return knobs.Knobs("video", **knobs.place_model("video"), **knobs.place_runtime())
 
 
-def values(controls, updates) -> dict:
-    """What every knob is set to."""
+def opened(controls, remembered=None, link: gr.Request | None = None) -> dict:
+    """What every knob is set to when the page opens; what is left alone is left out."""
+    recalled = controls.recall(remembered, link)
+    updates = recalled | controls.offer_models(remembered, recalled.get(controls.auto) is True, link)
     names = ("model", "iterations", "auto", "precision", "tile", "ensemble")
-    found = {name: updates.get(getattr(controls, name), {}) for name in names}
-    found = {name: update.get("value") if isinstance(update, dict) else update for name, update in found.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    found = {name: {**as_update(recalled, controls, name), **as_update(updates, controls, name)} for name in names}
+    return {name: update["value"] for name, update in found.items() if "value" in update}
+
+
+def as_update(updates, controls, name: str) -> dict:
+    update = updates.get(getattr(controls, name), {})
+    return update if isinstance(update, dict) else {"value": update}
 
 
 def test_every_value_passes_the_checks_of_the_api(weights):
@@ -50,7 +60,7 @@ def test_every_value_passes_the_checks_of_the_api(weights):
         ("precision", "fp8"),
         ("tile", -1),
         ("tile", "9" * 400),
-        ("ensemble", None),
+        ("ensemble", "2"),
         ("model", "nonsense"),
         ("model", "own:" + "0" * 32),
         ("model", "dmphn"),  # has no weights
@@ -87,24 +97,33 @@ def test_a_link_opens_a_screen_that_exists():
 
 
 def test_a_page_opens_as_it_was_left(controls):
-    kept = {"model": "mtrnn-lite", "iterations": 3, "precision": "fp32", "tile": "512", "ensemble": "4"}
-    opened = values(controls, controls.set_up(kept))
-    assert opened == {**kept, "auto": False}
-    assert values(controls, controls.set_up({"iterations": "auto"}))["auto"] is True
-    fresh = {"model": default_model(), "iterations": 6, "auto": False}
-    assert values(controls, controls.set_up()) == fresh
-    assert values(controls, controls.set_up({"iterations": 99, "model": "gone", "tile": "x"})) == fresh
+    kept = {"model": "wiener", "iterations": 3, "precision": "fp32", "tile": "512", "ensemble": "4"}
+    assert opened(controls, kept) == {**kept, "auto": False}
+    assert opened(controls, {"iterations": "auto"}) == {"model": default_model(), "auto": True}
+    # What nothing names stays as the server, or by now the visitor, has set it.
+    assert opened(controls) == {"model": default_model()}
+    assert opened(controls, {"iterations": 99, "model": "gone", "tile": "x"}) == {"model": default_model()}
 
 
 def test_a_link_wins_over_what_is_remembered(controls):
-    remembered = {"iterations": 3, "ensemble": "4", "precision": "fp32"}
-    updates = controls.set_up(remembered, request("screen=video&iterations=<b>&ensemble=8"))
-    assert values(controls, updates) == {
-        "model": default_model(), "iterations": 3, "auto": False, "ensemble": "8", "precision": "fp32",
+    remembered = {"iterations": 3, "ensemble": "4", "precision": "fp32", "model": "mtrnn-lite"}
+    link = request("screen=video&iterations=<b>&ensemble=8&model=wiener")
+    assert opened(controls, remembered, link) == {
+        "model": "wiener", "iterations": 3, "auto": False, "ensemble": "8", "precision": "fp32",
     }  # fmt: skip
 
 
 def test_a_network_of_fixed_steps_stays_without_iterations(controls):
-    updates = controls.set_up(None, request("screen=video&model=wiener&iterations=4"))
+    updates = controls.offer_models(None, False, request("screen=video&model=wiener&iterations=4"))
     assert updates[controls.iterations]["interactive"] is False and updates[controls.auto]["interactive"] is False
     assert "classic filter" in updates[controls.about]
+
+
+def test_without_a_model_nothing_needs_torch():
+    code = (
+        "import sys, gradio as gr; from deblur_demo.ui import knobs\n"
+        "with gr.Blocks(): controls = knobs.Knobs('image', **knobs.place_model('image'), **knobs.place_runtime())\n"
+        "assert controls.recall({'iterations': 3, 'model': 'wiener'})[controls.iterations]['value'] == 3\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
