@@ -113,7 +113,7 @@ def test_the_last_steps_maps_are_in_the_zip_and_the_figures_of_all(tmp_path, mon
         step = run.add(replace(report(index, deep_photo(100, 200)), maps={"doubt": doubt}))
         assert read_image(step.drawn["doubt"]).pixels.shape == read_image(step.shown).pixels.shape == (70, 141, 3)
     assert step.map_figures["doubt"]["mean"] == pytest.approx(5.6) and step.map_figures["doubt"]["p95"] == 20
-    run.finish()
+    run.finish(judge(report(0, deep_photo()), report(2, deep_photo())))
     with zipfile.ZipFile(run.results[0].archive) as archive:
         names = ["step_00.png", "step_01.png", "step_02.png", "step_02_doubt.png", "report.json"]
         assert archive.namelist() == [f"photo/{name}" for name in names]
