@@ -69,7 +69,7 @@ def test_every_spectrum_is_a_line_and_the_newest_stands_out():
 
 
 def test_the_legend_names_what_is_there():
-    assert "Steps 1 to 2" in spectra(result(4)) and "Sharp reference" not in spectra(result(4))
+    assert "Steps 1 to 2" in spectra(result(4)) and "Reference" not in spectra(result(4))
     first = spectra(result(1))
     assert list(lines(first)) == ["before"] and first.count("<span class=") == 1
     words = re.search(r'aria-label="([^"]+)"', spectra(result(3, truth=True)))[1]
