@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,3 +63,14 @@ def test_the_animation_is_downloaded_with_every_step(visit, cup, tmp_path, butto
     assert [frame.shape for frame in frames] == [(200, 300, 3)] * 4
     sharp = np.asarray(Image.open(cup)).astype(int)
     assert np.abs(frames[0][:150] - sharp[:150]).mean() < 6
+
+
+def test_a_long_blur_is_tried_again_at_half_the_size_by_one_click(visit, tmp_path):
+    path = tmp_path / "smeared.png"
+    Image.fromarray(cv2.blur(data.coffee(), (41, 1))).save(path)
+    page = visit()
+    run(page, path, 1)
+    assert page.locator("#image-viewer img").first.evaluate("image => image.naturalWidth") == 600
+    page.click("#image-verdict button:has-text('half the size')")
+    page.wait_for_function("document.querySelector('#image-viewer img').naturalWidth == 300")
+    page.wait_for_selector("#image-status .status.done")

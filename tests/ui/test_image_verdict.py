@@ -6,18 +6,23 @@ import json
 import resource
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import gradio as gr
+import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
 
 from deblur_demo.media.clip import read_frames
-from deblur_demo.media.image import Photo, write_image
+from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.image import layout as image_layout
 from deblur_demo.ui.image import text as image_text
+from deblur_demo.ui.image import views as image_views
+from deblur_demo.ui.image.afterwards import Afterwards
 from deblur_demo.ui.image.handlers import ImageHandlers
 from deblur_demo.verdict import Verdict
 
@@ -44,6 +49,12 @@ def run(done):
     return updates[-1][page.screen.job.state]
 
 
+@pytest.fixture
+def offers(done) -> Afterwards:
+    page, _ = done
+    return Afterwards(page.screen, page.cache)
+
+
 def test_the_photo_is_judged_at_once_and_the_run_when_it_is_over(done, run):
     page, updates = done
     said = [update[page.screen.verdict] for update in updates if page.screen.verdict in update]
@@ -64,9 +75,9 @@ def test_plots_come_with_the_first_step(done, run):
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".mp4"])
-def test_an_animation_is_made_once_and_shows_every_step(done, run, suffix):
+def test_an_animation_is_made_once_and_shows_every_step(done, run, offers, suffix):
     page, _ = done
-    made = page.make_film(suffix, run, None)
+    made = offers.make_film(suffix, run, None)
     path = run.results[0].steps[0].full.with_name(f"my_cup_steps{suffix}")
     assert made[page.screen.film] == str(path) and f"my_cup_steps{suffix} is ready" in made[page.screen.job.status]
     if suffix == ".webp":
@@ -75,27 +86,50 @@ def test_an_animation_is_made_once_and_shows_every_step(done, run, suffix):
     else:
         assert [frame.pixels.shape for frame in read_frames(path)] == [(160, 240, 3)] * 3
     before = path.stat().st_mtime_ns
-    page.make_film(suffix, run, None)
+    offers.make_film(suffix, run, None)
     assert path.stat().st_mtime_ns == before
 
 
-def test_a_full_disk_costs_one_line(done, run):
+def test_a_full_disk_costs_one_line(done, run, offers):
     page, _ = done
     for path in run.folder.rglob("*_steps.webp"):
         path.unlink()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        made = page.make_film(".webp", run, None)
+        made = offers.make_film(".webp", run, None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert made[page.screen.film] is None and "my_cup_steps.webp cannot be written" in made[page.screen.job.status]
 
 
-def test_an_expired_run_has_no_animation(done):
+def test_an_expired_run_has_no_animation(done, offers):
     page, _ = done
-    made = page.make_film(".webp", None, None)
+    made = offers.make_film(".webp", None, None)
     assert made[page.screen.film] is None and text.EXPIRED in made[page.screen.job.status]
+
+
+def test_a_copy_of_half_the_size_takes_the_photos_place(done, run, offers, tmp_path):
+    s = done[0].screen
+    write_image(Photo(data.coffee()[:160, :240]), tmp_path / "sharp.png")
+    taken = offers.take_half(run, None, str(tmp_path / "sharp.png"))
+    (photo,), truth = taken[s.photos], taken[s.truth]
+    assert Path(photo).name == "my_cup_half.png" and Path(truth).name == "sharp_half.png"
+    expected = cv2.resize(data.coffee()[:160, :240], (120, 80), interpolation=cv2.INTER_AREA)
+    for path in (photo, truth):
+        assert Path(path).is_relative_to(offers.cache)
+        assert np.array_equal(read_image(Path(path)).pixels, expected)
+    assert offers.take_half(run, None, None)[s.truth] is None
+    assert "cannot be opened" in offers.take_half(run, None, str(tmp_path / "gone.png"))[s.job.status]
+    assert text.EXPIRED in offers.take_half(None, None, None)[s.job.status]
+
+
+def test_only_a_photo_on_its_own_offers_its_copy(run):
+    found = replace(run.results[0], verdict=replace(BLURRED, advice=("half_size",)))
+    assert f">{image_text.HALF}</button>: its blur" in image_views.verdict(found)
+    assert "<button" not in image_views.verdict(found, alone=False) and image_text.HALF in image_views.verdict(found)
+    assert "<button" not in image_views.verdict(run.results[0])
+    assert all(tip.startswith(image_text.HALF) for name, tip in image_text.TIPS.items() if name == "half_size")
 
 
 @pytest.mark.parametrize(

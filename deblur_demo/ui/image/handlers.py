@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image import views as image_views
-from deblur_demo.ui.image.film import film
+from deblur_demo.ui.image.afterwards import Afterwards
 from deblur_demo.ui.image.follow import follow
 from deblur_demo.ui.image.layout import ImageScreen
 from deblur_demo.ui.image.plots import plots
@@ -36,10 +35,6 @@ from deblur_demo.ui.runs import Cancelled
 if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
 
-_FETCH = """(file) => {
-  if (file) Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name }).click();
-  return [];
-}"""
 _log = logging.getLogger(__name__)
 
 Updates = dict[gr.components.Component, object]
@@ -72,10 +67,7 @@ class ImageHandlers:
         picked = [s.job.state, s.picker]
         s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **latest)
         s.picker.input(self.pick_photo, picked, [s.job.status, *results], **latest)
-        for button, suffix in ((s.webp, ".webp"), (s.mp4, ".mp4")):
-            making = button.click(self._making, outputs=s.job.status, **at_once)
-            made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **at_once)
-            made.then(None, s.film, js=_FETCH, **at_once)
+        Afterwards(s, self.cache).bind()
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
         gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **at_once)
@@ -147,21 +139,6 @@ class ImageHandlers:
         run.picked = None
         return self._complete(run, run.results[picked or 0])
 
-    def make_film(self, suffix: str, run: ImageRun | None, picked: int | None) -> Updates:
-        """Make an animation of the photo's steps, for a script of the page to fetch."""
-        s = self.screen
-        if run is None or not run.kept:
-            return {**self._expired(), s.film: None}
-        try:
-            path = film(run.results[picked or 0], suffix)
-        except DeblurError as error:
-            return {s.job.status: views.status(str(error), "error"), s.film: None}
-        line = image_text.animated(path.name, path.stat().st_size)
-        return {s.job.status: views.status(line, "done", 1.0), s.film: str(path)}
-
-    def _making(self) -> Updates:
-        return {self.screen.job.status: views.status(image_text.ANIMATING, "busy", 0.5)}
-
     def _expired(self) -> Updates:
         return {self.screen.job.status: views.status(text.EXPIRED)}
 
@@ -205,7 +182,7 @@ class ImageHandlers:
             s.picker: gr.update(visible=False),
             **{part: gr.update(interactive=False) for part in (s.webp, s.mp4)},
             s.steps_zip: gr.update(value=None, interactive=False),
-            s.verdict: image_views.verdict(result),
+            s.verdict: image_views.verdict(result, alone=len(run.results) == 1),
             s.plots: plots(result),
         }
 
@@ -217,7 +194,7 @@ class ImageHandlers:
             s.viewer: image_views.viewer(result),
             **{part: gr.update(interactive=True) for part in (s.webp, s.mp4)},
             s.steps_zip: gr.update(value=str(result.archive), interactive=True),
-            s.verdict: image_views.verdict(result),
+            s.verdict: image_views.verdict(result, alone=len(run.results) == 1),
             s.plots: plots(result),
         }
 

@@ -15,6 +15,7 @@ from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, 
 from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "image"
+_TIPS = "element.addEventListener('click', (event) => event.target.closest('button') && trigger('half'));"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         picker = gr.Dropdown(
             label=image_text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker"
         )
-        verdict = gr.HTML(elem_id="image-verdict", elem_classes="bare")
+        verdict = gr.HTML(elem_id="image-verdict", elem_classes="bare", js_on_load=_TIPS)
         viewer = place_comparer("image-viewer")
         with gr.Row():
             step_png = gr.DownloadButton(

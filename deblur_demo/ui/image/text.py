@@ -77,6 +77,8 @@ TIPS = {
     "more_iterations": "Try more iterations.",
     "half_size": "Try a copy of half the size: its blur is half as long, and short blur is removed better.",
 }
+HALF = "Try a copy of half the size"  # of a tip what does it when it is clicked
+HALVED = "A copy of half the size took the photo's place."
 _SAME = 0.05  # dB
 
 

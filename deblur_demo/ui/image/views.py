@@ -50,10 +50,18 @@ def _map(name: str, step: StepFile) -> dict:
     return comparer.picture(words.name, note, path, (image_text.map_title(name, step.index), words.low, words.high))
 
 
-def verdict(result: Result) -> str:
-    """What the run did to the photo, in words; while it goes on, whether the photo is blurred."""
+def verdict(result: Result, alone: bool = True) -> str:
+    """What the run did to the photo, in words; while it goes on, whether the photo is blurred.
+
+    Args:
+        result: as far as it is there.
+        alone: whether it is the only photo, so that a copy may take its place.
+    """
     line = image_text.photo_is(result.blur) if result.verdict is None else image_text.verdict(result.verdict)
-    return f'<p class="verdict" role="status">{escape(line)}</p>'
+    html = escape(line)
+    if alone:
+        html = html.replace(image_text.HALF, f'<button type="button">{image_text.HALF}</button>')
+    return f'<p class="verdict" role="status">{html}</p>'
 
 
 def table(result: Result, shown: int | None) -> str:
