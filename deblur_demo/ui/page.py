@@ -46,6 +46,9 @@ def build() -> gr.Blocks:
     with gr.Blocks(
         title=text.NAME, analytics_enabled=False, delete_cache=(_SWEEP_SECONDS, round(hours * 3600)), fill_width=True
     ) as page:
+        # The queue is the only way to the device: direct calls that would step past it are closed. It comes
+        # first, because the library describes the whole page once more whenever one is set.
+        page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)
         gr.HTML(views.header(), elem_id="header", elem_classes="bare")
         with gr.Tabs(elem_id="screens") as tabs:
             with gr.Tab(text.IMAGE_SCREEN, id="image"):
@@ -73,8 +76,6 @@ def build() -> gr.Blocks:
         compare_api.add(bench, cache)
         lab_api.add(cache)
         models_api.add()
-    # The queue is the only way to the device: direct calls that would step past it are closed.
-    page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)
     visitors.limit_jobs(page)
     return page
 
