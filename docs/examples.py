@@ -1,4 +1,6 @@
-"""Makes the page's example clip and the thumbnails of all examples: ``python docs/examples.py``.
+"""Makes the page's shaken examples, photos and clip, and the thumbnails of all: ``python docs/examples.py``.
+
+The photos are scikit-image's coffee and cat (CC0), shaken in the blur lab.
 
 The clip is scikit-image's photo of a cup of coffee (CC0), filmed by a camera that pans across it in a
 trembling hand: every frame is the mean, in linear light, of what the camera saw while its shutter was
@@ -22,12 +24,19 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from deblur_demo.lab import Shake, shake_photo
 from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame
 from deblur_demo.media.frames import to_pixels, to_tensor
-from deblur_demo.media.image import read_image
+from deblur_demo.media.image import Photo, read_image
 from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, to_display
 from deblur_demo.synthesis.paths import drawn_path
 from deblur_demo.ui import examples
+
+SHAKES = {
+    "coffee.jpg": Shake(shift=16, level=13, noise=0.05, seed=1),
+    "cat.jpg": Shake(shift=16, level=13, noise=0.05, seed=3),
+}
+JPEG_QUALITY = 92
 
 WIDTH, HEIGHT = 480, 270
 FRAMES, RATE = 48, 24
@@ -37,6 +46,11 @@ TREMOR = ((1.7, 5.0), (4.3, 3.2), (7.1, 2.4))  # Hz, pixels of reach
 SEED = 7
 CRF = 20
 THUMBNAIL = (224, 144)  # twice what the page shows, for fine screens
+
+
+def shaken(example: examples.Example) -> Photo:
+    """A shaken example made anew, before JPEG."""
+    return shake_photo(read_image(example.truth), SHAKES[example.photo.name]).blurred
 
 
 def hand() -> list[tuple[float, float]]:
@@ -89,6 +103,9 @@ def write_thumbnail(photo: Image.Image, target: Path) -> None:
 
 
 def main() -> None:
+    for example in examples.BLURRED:
+        if example.truth:
+            Image.fromarray(shaken(example).pixels).save(example.photo, quality=JPEG_QUALITY, subsampling=0)
     (clip,) = examples.CLIPS
     frames = [to_pixels(frame, np.uint8) for frame in filmed(read_image(examples.SHARP[0].photo).pixels)]
     write_clip(frames, clip.clip)

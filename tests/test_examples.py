@@ -24,6 +24,14 @@ def test_photos_fit_their_references():
             assert read_image(example.truth).pixels.shape == photo.pixels.shape
 
 
+def test_shaken_photos_are_made_by_the_script():
+    for example in examples.BLURRED:
+        if example.truth:
+            kept, truth = read_image(example.photo).pixels, read_image(example.truth).pixels
+            assert change(script.shaken(example).pixels, kept) < 3 < change(truth, kept)
+            assert example.photo.stat().st_size < 100_000
+
+
 def test_the_clip_is_small_shaken_and_made_by_the_script():
     (example,) = examples.CLIPS
     info = probe(example.clip)
