@@ -213,7 +213,7 @@ def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
     before = set(cache.glob("deblur-run-*"))
     large = tmp_path / "large.png"
     Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
-    page = visit(forgiven="403")  # a picture may be gone before the browser has asked for it
+    page = visit()
     give(page, large)
     run(page, 10)
     page.wait_for_selector("#image-status .status p:has-text('Iteration')")

@@ -60,7 +60,7 @@ from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.ui.bench import Bench
 
 bench = Bench()
-(placed,) = bench._open.values()
+placed, *_ = bench._open.values()
 said = {"placed": str(next(placed.ready(placed.placement)[0].parameters()).device), "server": os.getpid()}
 
 def visit():  # in another thread than the main one, as handlers are
