@@ -90,6 +90,7 @@ def _follow_link(page: gr.Blocks, tabs: gr.Tabs, status: Mapping[str, gr.HTML]) 
             return {status[preset.FIRST]: views.status(str(error), "error")}
         refused = " ".join(preset.Preset.of_link(request, screen).refused)
         wrong = {status[screen]: views.status(refused, "error")} if refused and screen in status else {}
-        return {tabs: gr.update(selected=screen), **wrong}
+        # The first screen is open already, and who has gone on to another by now stays there.
+        return {tabs: gr.skip() if screen == preset.FIRST else gr.update(selected=screen), **wrong}
 
     page.load(follow, outputs=[tabs, *status.values()], api_visibility="private", show_progress="hidden", queue=False)
