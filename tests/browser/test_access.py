@@ -14,7 +14,7 @@ WAY = {
     "video": "screens clip video-examples start end video-run video-model video-iterations player clip-file",
     "compare": "screens compare-photo compare-examples compare-run compare-models compare-iterations compare-more "
     "comparer compare-archive",
-    "lab": "screens lab-photo lab-examples lab-pad lab-level lab-blur-run lab-model lab-run lab-left lab-strip",
+    "lab": "screens lab-photo lab-examples lab-pad lab-level lab-blur-run lab-model lab-run lab-viewer",
     "models": "screens models-files models-address models-load models-which models-cards",
 }
 

@@ -13,7 +13,7 @@ from deblur_demo.spectrum import BINS, frequencies
 from deblur_demo.ui.image.plots import plots, quality, spectra
 from deblur_demo.ui.image.run import Result, StepFile
 
-STEP = StepFile(0, Path("f"), Path("f"), Path("f"), 1.0, 1.5, 0.4, 24.0, 0.8, 99.0)
+STEP = StepFile(0, Path("f"), Path("f"), 1.0, 1.5, 0.4, 24.0, 0.8, 99.0)
 
 
 def lines(html: str) -> dict[str, list[tuple[float, float]]]:

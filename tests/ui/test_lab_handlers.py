@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,8 +43,14 @@ def asked(photo, path=PATH, drawn=True, seed=0, shift=24, level=9, objects=0, no
     return photo, sheet(path, level, drawn), seed, shift, level, objects, noise, 1, steps, before
 
 
-def knobs(shaken, iterations=2, left="sharp", before=None, model="mtrnn-lite"):
-    return shaken, left, model, iterations, False, "fp32", "auto", "1", before
+def knobs(shaken, iterations=2, before=None, model="mtrnn-lite"):
+    return shaken, model, iterations, False, "fp32", "auto", "1", before
+
+
+def shown(update, page) -> dict[str, Path | None]:
+    """The viewer's pictures by name; None where one is still to come."""
+    pictures = update[page.screen.viewer]["pictures"]
+    return {picture["name"]: picture["file"] and Path(picture["file"]["path"]) for picture in pictures}
 
 
 def value(update):
@@ -66,10 +73,11 @@ def test_a_drawn_path_becomes_the_labs_own_pair(page, sharp):
     updates = list(page.blur(*asked(sharp, noise=1, seed=3)))
     wanted = shake_photo(read_image(Path(sharp)), Shake(path=PATH, seed=3, noise=1))
     last = updates[-1]
-    left, right = (read_image(Path(path)).pixels for path in value(last[s.compare]))
-    assert np.array_equal(left, wanted.sharp.pixels) and np.array_equal(right, wanted.blurred.pixels)
-    assert last[s.compare]["label"] == "Sharp | Blurred"
-    assert [caption for _, caption in value(last[s.levels])] == [f"TL{n}" for n in LEVELS]
+    pictures = shown(last, page)
+    assert list(pictures) == ["Blurred", "Sharp", *(f"TL{n}" for n in LEVELS)] and last[s.viewer]["right"] == 1
+    truth = {"Blurred": wanted.blurred, "Sharp": wanted.sharp, **{f"TL{n}": wanted.levels[n] for n in LEVELS}}
+    for name, path in pictures.items():
+        assert np.array_equal(read_image(path).pixels, truth[name].pixels), name
     size = wanted.kernel.shape[0]
     assert f"{size} × {size} px" in last[s.kernel] and "data:image/png" in last[s.kernel]
     psnr = metrics.psnr(wanted.blurred.pixels, wanted.sharp.pixels)
@@ -127,10 +135,14 @@ def test_two_iterations_are_scored_against_the_truth(shaken):
     page, run = shaken
     s = page.screen
     updates = list(page.deblur(*knobs(run)))
-    pairs = [tuple(Path(path).name for path in value(update[s.compare])) for update in updates if s.compare in update]
-    assert [right for _, right in pairs] == [f"My_cup_blurred_step_{n:02d}.png" for n in (0, 1, 2, 2)]
-    assert {left for left, _ in pairs} == {"My_cup_sharp.png"}
+    viewers = [update for update in updates if s.viewer in update]
+    names = ["Blurred", "Step 1", "Step 2", "Sharp", *(f"TL{n}" for n in LEVELS)]
+    assert [update[s.viewer]["right"] for update in viewers] == [0, 1, 2, 2]
+    assert all(list(shown(update, page)) == names and update[s.viewer]["steps"] == 3 for update in viewers)
+    assert shown(viewers[0], page)["Step 1"] is None
     last = updates[-1]
+    assert shown(last, page)["Step 2"].name == "My_cup_blurred_step_02.png"
+    assert np.array_equal(read_image(shown(last, page)["Sharp"]).pixels, read_image(run.sharp).pixels)
     steps = last[s.deblurring.state].results[0].steps
     truth = read_image(run.sharp).pixels
     scores = [metrics.psnr(read_image(step.full).pixels, truth) for step in steps]
@@ -138,28 +150,34 @@ def test_two_iterations_are_scored_against_the_truth(shaken):
     assert last[s.curves].count("<polyline") == 2 and last[s.curves].count("<path") == 6
     assert f"<title>{scores[2]:.2f}</title>" in last[s.curves] and f"{scores[2]:.2f}" in last[s.table]
     assert f"{scores[0]:.2f} → {scores[2]:.2f} dB" in last[s.deblurring.status]
-    assert last[s.blurring.run]["interactive"] and last[s.left]["interactive"]
+    assert last[s.blurring.run]["interactive"]
     first = next(update for update in updates if s.curves in update)
     assert first[s.table].count("<tr") == 4 and "iteration 2" in first[s.curves], "room for steps to come"
 
 
-def test_the_stage_shows_any_two_pictures(shaken):
+def test_the_marked_row_follows_the_viewer(shaken):
     page, run = shaken
     s = page.screen
+    assert page.pick_step(run, None, SimpleNamespace(index=4))[s.table] == gr.skip()
     *_, last = page.deblur(*knobs(run, iterations=1))
     steps = last[s.deblurring.state]
-    chosen = page.pick_level(run, steps, "sharp", SimpleNamespace(index=6))
-    assert value(chosen[s.compare]) == (str(run.sharp), str(run.levels[13][0])) and chosen[s.right] == ("level", 13)
-    assert chosen[s.compare]["label"] == "Sharp | TL13" and chosen[s.levels]["selected_index"] == 6
-    assert chosen[s.strip]["selected_index"] is None and "aria-current" not in chosen[s.table]
-    turned = page.turn(run, steps, "blurred", chosen[s.right])
-    assert value(turned[s.compare]) == (str(run.blurred), str(run.levels[13][0]))
-    stepped = page.pick_step(run, steps, "blurred", SimpleNamespace(index=1))
-    assert value(stepped[s.compare]) == (str(run.blurred), str(steps.results[0].steps[1].shown))
-    assert stepped[s.levels]["selected_index"] is None and stepped[s.table].count("aria-current") == 1
+    for index, row in ((0, "0"), (1, "1"), (5, "1")):  # the levels are no steps
+        table = page.pick_step(run, steps, SimpleNamespace(index=index))[s.table]
+        marked = table.partition("aria-current=step")[2]
+        assert marked.startswith(f'><th scope="row">{row}</th>') and table.count("aria-current") == 1
     run.discard()
-    for expired in (page.turn(run, steps, "sharp", ("level", 3)), page.pick_step(run, steps, "sharp", None)):
-        assert text.EXPIRED in expired[s.blurring.status] and s.compare not in expired
+    expired = page.pick_step(run, steps, SimpleNamespace(index=1))
+    assert text.EXPIRED in expired[s.blurring.status] and s.table not in expired
+
+
+def test_what_is_shown_of_a_large_photo_is_smaller(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBLUR_PREVIEW_MEGAPIXELS", "0.01")
+    write_image(Photo(data.coffee()[100:220, 200:380].copy()), tmp_path / "cup.png")
+    *_, last = page.blur(*asked(str(tmp_path / "cup.png")))
+    assert re.search(r"shown at 6\d % of their size", last[page.screen.viewer]["told"])
+    height, width = read_image(last[page.screen.blurring.state].blurred).pixels.shape[:2]
+    sizes = {read_image(path).pixels.shape for path in shown(last, page).values()}
+    assert len(sizes) == 1 and max(sizes)[0] * max(sizes)[1] <= 10_000 < height * width
 
 
 def test_cancel_takes_the_steps_and_leaves_the_blur(shaken):
@@ -172,7 +190,7 @@ def test_cancel_takes_the_steps_and_leaves_the_blur(shaken):
             next(update[s.deblurring.state] for update in updates if s.deblurring.state in update)._unwanted.set()
     last = updates[-1]
     assert text.CANCELLED in last[s.deblurring.status] and last[s.deblurring.state] is None
-    assert value(last[s.compare]) == (str(run.sharp), str(run.blurred)) and last[s.steps] == gr.update(visible=False)
+    assert list(shown(last, page))[:3] == ["Blurred", "Sharp", "TL1"] and last[s.steps] == gr.update(visible=False)
     assert sorted(files(page)) == sorted(kept) and last[s.blurring.run]["interactive"]
 
 

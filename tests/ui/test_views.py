@@ -11,7 +11,7 @@ from deblur_demo.ui.image.run import Result, StepFile
 from deblur_demo.ui.image.views import table
 
 STEPS = [
-    StepFile(index, Path("f"), Path("f"), Path("f"), 0.25 * index, 1.5 if index else None, 0.4, None, None, None)
+    StepFile(index, Path("f"), Path("f"), 0.25 * index, 1.5 if index else None, 0.4, None, None, None)
     for index in range(3)
 ]
 SCORED = [replace(step, psnr=psnr, ssim=0.8, mse=99.0) for step, psnr in zip(STEPS, (24.0, 25.5, 25.1), strict=True)]

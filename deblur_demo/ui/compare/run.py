@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deblur_demo.media.image import Photo, write_image
-from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
-from deblur_demo.ui.viewer.comparer import megapixels_each
+from deblur_demo.ui.viewer.comparer import megapixels_each, shown_file
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
@@ -94,7 +93,7 @@ class CompareRun(Run):
         self.truth: Picture | None = None
         self.archive: Path | None = None
         self.notices: tuple[str, ...] = ()
-        self.scale, self.elapsed, self.complete = 1.0, 0.0, False
+        self.scale, self.elapsed, self.complete, self._megapixels = 1.0, 0.0, False, math.inf
         self._stem = safe_stem(photo.name)
 
     @property
@@ -112,7 +111,8 @@ class CompareRun(Run):
         """Write what is given, the input (as step 0) and the truth; gives the input."""
         height, width = report.photo.pixels.shape[:2]
         count = len(self.expected) + 1 + (truth is not None)
-        self.scale = min(1.0, math.sqrt(megapixels_each(count) * 1e6 / (height * width)))
+        self._megapixels = megapixels_each(count)
+        self.scale = min(1.0, math.sqrt(self._megapixels * 1e6 / (height * width)))
         scores = {name: getattr(report, name) for name in ("psnr", "ssim", "mse")}
         self.pictures.append(self._write(Figures(compare_text.INPUT, **scores), report.photo, "input"))
         if truth is not None:
@@ -149,9 +149,4 @@ class CompareRun(Run):
         full = self.folder / f"{self._stem}_{name}.png"
         lost = write_image(photo, full)
         self.notices = tuple(dict.fromkeys((*self.notices, *lost)))
-        if self.scale == 1.0:
-            return Picture(figures, full, full)
-        shown = full.with_name(f"{full.stem}_shown.png")
-        height, width = photo.pixels.shape[:2]
-        write_image(shrink(photo, self.scale**2 * height * width / 1e6), shown)
-        return Picture(figures, full, shown)
+        return Picture(figures, full, shown_file(photo, full, self._megapixels))

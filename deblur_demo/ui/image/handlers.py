@@ -200,8 +200,7 @@ class ImageHandlers:
 
     def _marked(self, run: ImageRun, result: Result) -> Updates:
         """What goes with the step on the right of the viewer: its row, and its download."""
-        s, last = self.screen, result.steps[-1].index
-        step = result.steps[last if run.picked is None else min(max(run.picked, 0), last)]
+        s, step = self.screen, run.looked_at(result)
         return {
             s.step_png: gr.update(value=str(step.full), label=image_text.download_step(step.index), interactive=True),
             s.table: image_views.table(result, step.index),

@@ -18,13 +18,12 @@ from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.spectrum import radial_spectrum
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
-from deblur_demo.ui.viewer.comparer import megapixels_each
+from deblur_demo.ui.viewer.comparer import megapixels_each, shown_file
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
     from deblur_demo.verdict import Verdict
 
-_THUMBNAIL_MEGAPIXELS = 0.05
 _FIGURES = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse", "map_figures")
 
 
@@ -36,7 +35,6 @@ class StepFile:
         index: 0 is the input.
         full: PNG in the input's size and depth.
         shown: what the viewer shows: ``full`` itself, or a smaller PNG of a large photo.
-        thumbnail: a small PNG for the strip of steps.
         drawn: its maps in colours, as they are shown, by name.
         spectrum: see ``spectrum.radial_spectrum``.
         seconds, change, sharpness, psnr, ssim, mse, map_figures: as in ``StepReport``.
@@ -45,7 +43,6 @@ class StepFile:
     index: int
     full: Path
     shown: Path
-    thumbnail: Path
     seconds: float
     change: float | None
     sharpness: float
@@ -128,12 +125,11 @@ class ImageRun(Run):
         full = self.folder / f"{len(self.results):03d}" / f"{safe_stem(result.name)}_step_{report.index:02d}.png"
         self.touch()
         lost = write_image(report.photo, full)
-        shown = _smaller(report.photo, full, "preview", self._megapixels)
-        thumbnail = _smaller(report.photo, full, "thumbnail", _THUMBNAIL_MEGAPIXELS)
+        shown = shown_file(report.photo, full, self._megapixels)
         drawn = {name: self._draw(name, layer, full) for name, layer in report.maps.items()}
         values = {name: getattr(report, name) for name in _FIGURES}
         spectrum = _spectrum(report.photo)
-        step = StepFile(full=full, shown=shown, thumbnail=thumbnail, drawn=drawn, spectrum=spectrum, **values)
+        step = StepFile(full=full, shown=shown, drawn=drawn, spectrum=spectrum, **values)
         notices = tuple(dict.fromkeys((*result.notices, *report.photo.notices, *lost)))
         height, width = report.photo.pixels.shape[:2]
         scale = min(1.0, math.sqrt(self._megapixels * 1e6 / (height * width)))
@@ -145,7 +141,12 @@ class ImageRun(Run):
         """Write a map of a step; gives what is shown of it."""
         photo = maps.drawn(name, layer)
         write_image(photo, _beside(step, name))
-        return _smaller(photo, _beside(step, name), "preview", self._megapixels)
+        return shown_file(photo, _beside(step, name), self._megapixels)
+
+    def looked_at(self, result: Result) -> StepFile:
+        """The step that the visitor looks at; with what is no step, the newest."""
+        last = result.steps[-1].index
+        return result.steps[last if self.picked is None else min(max(self.picked, 0), last)]
 
     def finish(self, verdict: Verdict) -> None:
         """Pack all steps of the current photo, the last one's maps and all figures into a ZIP beside them."""
@@ -186,13 +187,6 @@ def _spectrum(photo: Photo | None) -> tuple[float, ...]:
     return () if photo is None else tuple(radial_spectrum(photo.pixels).tolist())
 
 
-def _smaller(photo: Photo, full: Path, purpose: str, megapixels: float) -> Path:
-    small = shrink(photo, megapixels)
-    if small is photo:
-        return full
-    write_image(small, _beside(full, purpose))
-    return _beside(full, purpose)
-
-
-def _beside(full: Path, purpose: str) -> Path:
-    return full.with_name(f"{full.stem}_{purpose}.png")
+def _beside(step: Path, name: str) -> Path:
+    """Where a map of a step is."""
+    return step.with_name(f"{step.stem}_{name}.png")

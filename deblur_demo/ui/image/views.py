@@ -23,22 +23,30 @@ _FORMATS = {
 _SCORES = ("psnr", "ssim", "mse")
 
 
-def viewer(result: Result) -> dict:
+def viewer(
+    result: Result, given: str = image_text.INPUT_STEP, sharp: str = image_text.REFERENCE, more: Sequence[dict] = ()
+) -> dict:
     """What the viewer shows: the steps, the newest on the right, its maps and the truth.
 
     What is still to come has its place.
+
+    Args:
+        result: as far as it is there.
+        given, sharp: names of the input and of the truth.
+        more: other pictures for the end of the row.
     """
+    names = [given, *(image_text.step(index) for index in range(1, result.rows))]
     steps = [
-        comparer.picture(image_text.step(step.index), image_text.note(step.psnr, step.change), step.shown)
-        for step in result.steps
+        comparer.picture(name, image_text.note(step.psnr, step.change), step.shown)
+        for name, step in zip(names, result.steps, strict=False)
     ]
-    waiting = [comparer.picture(image_text.step(index)) for index in range(len(steps), result.rows)]
+    waiting = [comparer.picture(name) for name in names[len(steps) :]]
     maps = [_map(name, result.steps[-1]) for name in result.maps]
-    truth = [comparer.picture(image_text.REFERENCE, path=result.truth)] if result.truth else []
+    truth = [comparer.picture(sharp, path=result.truth)] if result.truth else []
     told = " ".join(image_text.MAPS[name].told for name in result.maps)
     if "doubt" not in result.maps:
         told = f"{told} {image_text.NO_DOUBT}".strip()
-    return comparer.shown([*steps, *waiting, *maps, *truth], len(steps) - 1, result.rows, told)
+    return comparer.shown([*steps, *waiting, *maps, *truth, *more], len(steps) - 1, result.rows, told)
 
 
 def _map(name: str, step: StepFile) -> dict:

@@ -41,7 +41,6 @@ _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 _log = logging.getLogger(__name__)
 
 Updates = dict[gr.components.Component, object]
-Side = tuple[str, int]
 
 
 class LabHandlers:
@@ -63,13 +62,13 @@ class LabHandlers:
         at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         latest = {**at_once, "trigger_mode": "always_last"}
         shaken, steps = s.blurring.state, s.deblurring.state
-        stage = [s.compare, s.left, s.right, s.levels, s.strip, s.table]
+        stage = [s.viewer, s.table]
 
         s.knobs.bind(page)
         made = [s.welcome, s.results, s.steps, s.kernel, s.pair, s.recipe, steps, s.deblurring.run, *stage]
         s.blurring.bind(self.blur, [s.photo, *s.shake, steps], made, self.clear)
         made = [s.steps, s.curves, s.steps_zip, s.blurring.run, *stage]
-        s.deblurring.bind(self.deblur, [shaken, s.left, *s.knobs.values], made, self.clear_steps)
+        s.deblurring.bind(self.deblur, [shaken, *s.knobs.values], made, self.clear_steps)
 
         lot = [s.pad, s.seed, s.shift, s.level]
         page.load(self.lot, lot[1:], s.pad, **at_once)
@@ -78,12 +77,7 @@ class LabHandlers:
         s.level.input(self.expose, [s.pad, s.level], s.pad, **latest)
         s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **at_once)
         s.examples.select(self.pick_example, outputs=s.photo, **at_once)
-
-        looked = [shaken, steps]
-        shown = [s.blurring.status, *stage]
-        s.left.input(self.turn, [*looked, s.left, s.right], shown, **latest)
-        s.levels.select(self.pick_level, [*looked, s.left], shown, **latest)
-        s.strip.select(self.pick_step, [*looked, s.left], shown, **latest)
+        s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **latest)
 
     # The photo and its shake
 
@@ -161,12 +155,10 @@ class LabHandlers:
 
     def _blurred(self, run: LabRun) -> Updates:
         s = self.screen
-        pictures = [(str(small), lab_text.level(number)) for number, (_, small) in run.levels.items()]
         return {
             **self._free(),
             **s.blurring.resting(views.status(lab_text.blurred(run.psnr), "done", 1.0)),
-            **self._at(run, None, "sharp", ("blurred", 0)),
-            s.levels: gr.update(value=pictures, selected_index=None),
+            s.viewer: lab_views.viewer(run),
             s.welcome: gr.update(visible=False),
             s.results: gr.update(visible=True),
             s.kernel: lab_views.kernel(run.kernel, run.notices),
@@ -177,7 +169,7 @@ class LabHandlers:
     # The network's steps
 
     def deblur(
-        self, shaken: LabRun | None, left, model, iterations, auto, precision, tile, ensemble, before: ImageRun | None
+        self, shaken: LabRun | None, model, iterations, auto, precision, tile, ensemble, before: ImageRun | None
     ) -> Iterator[Updates]:
         """Deblur what was shaken, telling the page about each tile and how close each step comes to the truth."""
         s, job, run = self.screen, self.screen.deblurring, None
@@ -187,7 +179,7 @@ class LabHandlers:
             knobs = asked(model, iterations, auto, precision, tile, ensemble)
             order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **knobs)
             loading = views.status(text.loading(order.job.model, order.fetched), "busy")
-            yield {**job.working(loading), s.blurring.run: _off(), s.left: _off()}
+            yield {**job.working(loading), s.blurring.run: _off()}
             deblurrer = self.bench.deblurrer(order.job)
             run = ImageRun(self.cache)
             yield {job.state: run}
@@ -197,93 +189,61 @@ class LabHandlers:
             most, _ = order.iterations(deblurrer)
             with closing(follow(run, order, deblurrer)) as story:
                 for news in story:
-                    yield self._arrived(shaken, run, left, most) if isinstance(news, Result) else {job.status: news}
+                    yield self._arrived(shaken, run, most) if isinstance(news, Result) else {job.status: news}
             run.done = True
-            yield {**self._deblurred(shaken, run, left, time.monotonic() - start), job.state: run}
+            yield {**self._deblurred(shaken, run, time.monotonic() - start), job.state: run}
         except Cancelled:
-            yield self._stopped(job, text.CANCELLED, "idle", self._only_blurred(shaken, left))
+            yield self._stopped(job, text.CANCELLED, "idle", self._only_blurred(shaken))
         except DeblurError as error:
             gr.Warning(escape(str(error)))
-            cleared = self._only_blurred(shaken, left) if run is not None else None
+            cleared = self._only_blurred(shaken) if run is not None else None
             yield self._stopped(job, str(error), "error", cleared)
         except Exception:
             _log.exception("a run failed")
-            cleared = self._only_blurred(shaken, left) if run is not None else None
+            cleared = self._only_blurred(shaken) if run is not None else None
             yield self._stopped(job, text.UNEXPECTED, "error", cleared)
         finally:
             if run is not None:
                 run.end()
 
-    def _arrived(self, shaken: LabRun, run: ImageRun, left: str, most: int) -> Updates:
+    def _arrived(self, shaken: LabRun, run: ImageRun, most: int) -> Updates:
         """A step of a run that goes on; room is kept for those to come."""
-        s, steps = self.screen, run.results[-1].steps
-        pictures = [(str(step.thumbnail), lab_text.step(step.index)) for step in steps]
-        newest = steps[-1].index
+        s, result = self.screen, run.results[-1]
         return {
-            **self._at(shaken, run, left, ("step", newest)),
-            s.strip: gr.update(value=pictures, selected_index=newest),
-            s.table: image_views.table(run.results[-1], newest),
-            s.curves: quality(steps, most),
+            s.viewer: lab_views.viewer(shaken, result),
+            s.table: image_views.table(result, run.looked_at(result).index),
+            s.curves: quality(result.steps, most),
             s.steps: gr.update(visible=True),
             s.steps_zip: gr.update(value=None, interactive=False),
         }
 
-    def _deblurred(self, shaken: LabRun, run: ImageRun, left: str, seconds: float) -> Updates:
+    def _deblurred(self, shaken: LabRun, run: ImageRun, seconds: float) -> Updates:
         s, result = self.screen, run.results[-1]
         last = result.steps[-1]
         line = lab_text.deblurred(last.index, seconds, result.steps[0].psnr, last.psnr)
         return {
-            **self._arrived(shaken, run, left, last.index),
+            **self._arrived(shaken, run, last.index),
             **self._free(),
             **s.deblurring.resting(views.status(line, "done", 1.0)),
-            s.left: gr.update(value=left, interactive=True),
             s.steps_zip: gr.update(value=str(result.archive), interactive=True),
         }
 
     # What the stage shows
 
-    def turn(self, shaken: LabRun | None, run: ImageRun | None, left: str, right: Side) -> Updates:
-        """Put the truth, or what the camera saw, left of the line."""
-        if shaken is None or not shaken.kept:
-            return self._expired()
-        return self._at(shaken, run, left, right)
-
-    def pick_level(self, shaken: LabRun | None, run: ImageRun | None, left: str, event: gr.SelectData) -> Updates:
-        """Show the temporal level whose thumbnail was chosen."""
-        if shaken is None or not shaken.kept:
-            return self._expired()
-        return self._at(shaken, run, left, ("level", list(shaken.levels)[event.index]))
-
-    def pick_step(self, shaken: LabRun | None, run: ImageRun | None, left: str, event: gr.SelectData) -> Updates:
-        """Show the step whose thumbnail was chosen."""
-        if shaken is None or not shaken.kept or run is None or not run.folder.exists():
-            return self._expired()
-        return self._at(shaken, run, left, ("step", event.index))
-
-    def _at(self, shaken: LabRun, run: ImageRun | None, left: str, right: Side) -> Updates:
-        """Two pictures over each other; the strips and the table mark the right one."""
-        s, (kind, number) = self.screen, right
-        updates: Updates = {s.right: right, s.left: left, s.levels: gr.update(selected_index=None)}
-        path, label = shaken.blurred, lab_text.BLURRED
-        if kind == "level":
-            path, label = shaken.levels[number][0], lab_text.level(number)
-            updates[s.levels] = gr.update(selected_index=list(shaken.levels).index(number))
-        if run is not None and run.results and run.folder.exists():
-            result = run.results[-1]
-            shown = min(number, len(result.steps) - 1) if kind == "step" else None
-            if shown is not None:
-                path, label = result.steps[shown].shown, lab_text.step(shown)
-            updates[s.strip] = gr.update(selected_index=shown)
-            updates[s.table] = image_views.table(result, shown)
-        other, word = {"sharp": (shaken.sharp, lab_text.SHARP)}.get(left, (shaken.blurred, lab_text.BLURRED))
-        updates[s.compare] = gr.update(value=(str(other), str(path)), label=lab_text.pair(word, label))
-        return updates
-
-    def _only_blurred(self, shaken: LabRun, left: str) -> Updates:
-        """The stage as it was before the network began."""
+    def pick_step(self, shaken: LabRun | None, run: ImageRun | None, event: gr.EventData) -> Updates:
+        """Follow the viewer: the step on its right is marked in the table."""
         s = self.screen
-        stage = self._at(shaken, None, left, ("blurred", 0)) if shaken.kept else {}
-        return {**stage, **self.clear_steps(), s.left: gr.update(value=left, interactive=True)}
+        if shaken is None or not shaken.kept:
+            return {s.blurring.status: views.status(text.EXPIRED)}
+        if run is None or not run.results or not run.results[-1].steps:
+            return {s.table: gr.skip()}
+        run.picked, result = int(event.index), run.results[-1]
+        return {s.table: image_views.table(result, run.looked_at(result).index)}
+
+    def _only_blurred(self, shaken: LabRun) -> Updates:
+        """The stage as it was before the network began."""
+        stage = {self.screen.viewer: lab_views.viewer(shaken)} if shaken.kept else {}
+        return {**stage, **self.clear_steps()}
 
     def _stopped(self, job: JobControls, line: str, kind: str, cleared: Updates | None) -> Updates:
         """Say why nothing came out; what is cleared was shown and is gone."""
@@ -293,9 +253,6 @@ class LabHandlers:
     def _free(self) -> Updates:
         """Both jobs can be started."""
         return {job.run: gr.update(interactive=True) for job in (self.screen.blurring, self.screen.deblurring)}
-
-    def _expired(self) -> Updates:
-        return {self.screen.blurring.status: views.status(text.EXPIRED)}
 
     def clear_steps(self) -> Updates:
         """The stage without a network's steps."""

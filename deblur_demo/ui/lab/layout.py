@@ -13,6 +13,7 @@ from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_s
 from deblur_demo.ui.knobs import Knobs, place_model, place_runtime
 from deblur_demo.ui.lab import text as lab_text
 from deblur_demo.ui.lab.pad import place_pad
+from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "lab"
 
@@ -36,15 +37,11 @@ class LabScreen:
     upload: OneFile
     welcome: gr.HTML
     results: gr.Column
-    compare: gr.ImageSlider
-    left: gr.Radio
-    right: gr.State  # what is right of the line: ("blurred", 0), ("level", n) or ("step", n)
-    levels: gr.Gallery
+    viewer: gr.HTML
     kernel: gr.HTML
     pair: gr.DownloadButton
     recipe: gr.DownloadButton
     steps: gr.Column
-    strip: gr.Gallery
     curves: gr.HTML
     table: gr.HTML
     steps_zip: gr.DownloadButton
@@ -74,13 +71,16 @@ def place(hours: float) -> LabScreen:
             welcome = gr.HTML(views.welcome(lab_text.WELCOME, lab_text.EMPTY_TITLE), elem_classes="bare")
             with gr.Column(visible=False, elem_id="lab-results") as results:
                 deblurring |= place_buttons(_SCREEN, lab_text.DEBLUR)
-                outputs = _stage() | _steps() | _blur()
+                viewer = place_comparer("lab-viewer")
+                gr.Markdown(lab_text.LEVELS_HELP, elem_id="lab-levels-help", elem_classes="hint")
+                outputs = _steps() | _blur()
     return LabScreen(
         blurring=JobControls(screen=_SCREEN, status=status, **blurring),
         deblurring=JobControls(screen=_SCREEN, status=status, **deblurring),
         knobs=Knobs(_SCREEN, **knobs),
         welcome=welcome,
         results=results,
+        viewer=viewer,
         **shake,
         **outputs,
     )
@@ -124,43 +124,21 @@ def _slider(knob: settings.Setting, label: str, info: str, step: float, low: flo
     return gr.Slider(low, knob.high, knob.default, step=step, label=label, info=info, buttons=[], **kw)
 
 
-def _stage() -> dict[str, gr.components.Component]:
-    """Any two pictures over each other."""
-    compare = gr.ImageSlider(
-        label=lab_text.pair(lab_text.SHARP, lab_text.BLURRED), type="filepath", format="png", interactive=False,
-        height="var(--stage)", max_height=10_000, buttons=["fullscreen"], elem_id="lab-compare", elem_classes="pair",
-    )  # fmt: skip
-    left = gr.Radio(
-        [(lab_text.SHARP, "sharp"), (lab_text.BLURRED, "blurred")], value="sharp", label=lab_text.LEFT,
-        buttons=[], elem_id="lab-left",
-    )  # fmt: skip
-    return {"compare": compare, "left": left, "right": gr.State(("blurred", 0))}
-
-
 def _steps() -> dict[str, gr.components.Component]:
     """What the network made of it."""
     with gr.Column(visible=False, elem_id="lab-steps") as steps:
-        strip = gr.Gallery(
-            show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
-            buttons=[], elem_id="lab-strip", elem_classes="strip",
-        )  # fmt: skip
         curves = gr.HTML(elem_id="lab-curves", container=True, padding=True)
         table = gr.HTML(elem_id="lab-table", container=True, padding=True)
         steps_zip = gr.DownloadButton(text.DOWNLOAD_STEPS, interactive=False, elem_id="lab-steps-zip")
-    return {"steps": steps, "strip": strip, "curves": curves, "table": table, "steps_zip": steps_zip}
+    return {"steps": steps, "curves": curves, "table": table, "steps_zip": steps_zip}
 
 
 def _blur() -> dict[str, gr.components.Component]:
-    """The ladder of temporal levels, the kernel, and what can be taken home."""
-    levels = gr.Gallery(
-        show_label=False, interactive=False, format="png", allow_preview=False, object_fit="cover", height=108,
-        buttons=[], elem_id="lab-levels", elem_classes="strip",
-    )  # fmt: skip
-    gr.Markdown(lab_text.LEVELS_HELP, elem_id="lab-levels-help", elem_classes="hint")
+    """The kernel, and what can be taken home."""
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
             kernel = gr.HTML(elem_id="lab-kernel", container=True, padding=True)
         with gr.Column(min_width=220):
             pair = gr.DownloadButton(lab_text.PAIR, elem_id="lab-pair")
             recipe = gr.DownloadButton(lab_text.RECIPE, elem_id="lab-recipe")
-    return {"levels": levels, "kernel": kernel, "pair": pair, "recipe": recipe}
+    return {"kernel": kernel, "pair": pair, "recipe": recipe}

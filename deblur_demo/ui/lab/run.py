@@ -13,11 +13,13 @@ from numpy import ndarray
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
+from deblur_demo.ui.viewer.comparer import megapixels_each, shown_file
 
 if TYPE_CHECKING:
     from deblur_demo.lab import Shake, Shaken
 
-_THUMBNAIL_MEGAPIXELS = 0.05
+BLURRED, SHARP = "blurred", "sharp"  # the pair
+_PICTURES = 20  # that are shown together: the pair, seven levels, ten steps and a map
 
 
 class LabRun(Run):
@@ -30,7 +32,9 @@ class LabRun(Run):
     Attributes:
         blurred, sharp: the pair, PNG in the photo's depth.
         recipe, pair: the shake as JSON, and all three in a ZIP.
-        levels: every temporal level by its number: the PNG and a small one of it.
+        shown: the PNG that is shown of ``BLURRED`` and of ``SHARP``.
+        levels: the same of every temporal level, by its number.
+        scale: at which part of their sides these are shown.
         shake: what was done, with the path that was taken.
         kernel: (K, K), what becomes of a point of light.
         psnr: of the blurred picture against the sharp one, dB; None where they are equal.
@@ -42,7 +46,9 @@ class LabRun(Run):
         stem = safe_stem(name)
         self.blurred, self.sharp = (self.folder / f"{stem}_{which}.png" for which in ("blurred", "sharp"))
         self.recipe, self.pair = self.folder / f"{stem}_shake.json", self.folder / f"{stem}_pair.zip"
-        self.levels: dict[int, tuple[Path, Path]] = {}
+        self.shown: dict[str, Path] = {}
+        self.levels: dict[int, Path] = {}
+        self.scale = 1.0
         self.shake: Shake | None = None
         self.kernel: ndarray | None = None
         self.psnr: float | None = None
@@ -56,11 +62,15 @@ class LabRun(Run):
         """
         from deblur_demo.lab import LEVELS
 
-        shaken = self.keep_pair(photo, shake)
+        shaken, megapixels = self.keep_pair(photo, shake), megapixels_each(_PICTURES)
+        height, width = shaken.sharp.pixels.shape[:2]
+        self.scale = min(1.0, math.sqrt(megapixels * 1e6 / (height * width)))
+        for which in (BLURRED, SHARP):
+            self.shown[which] = shown_file(getattr(shaken, which), getattr(self, which), megapixels)
         for number in LEVELS:
             yield 0.6 + 0.4 * len(self.levels) / len(LEVELS)
-            level = shaken.levels[number]
-            self.levels[number] = self._write(level, f"TL{number:02d}"), self._thumbnail(level, f"TL{number:02d}")
+            self.levels[number] = self.folder / f"TL{number:02d}.png"
+            write_image(shrink(shaken.levels[number], megapixels), self.levels[number])
 
     def keep_pair(self, photo: Photo, shake: Shake) -> Shaken:
         """Shake a photo and write what is exported of it."""
@@ -83,11 +93,3 @@ class LabRun(Run):
 
     def _export(self, shaken: Shaken, picture: str) -> tuple[str, ...]:
         return write_image(getattr(shaken, picture), getattr(self, picture))
-
-    def _write(self, photo: Photo, name: str) -> Path:
-        path = self.folder / f"{name}.png"
-        write_image(photo, path)
-        return path
-
-    def _thumbnail(self, photo: Photo, name: str) -> Path:
-        return self._write(shrink(photo, _THUMBNAIL_MEGAPIXELS), f"{name}_thumbnail")

@@ -56,7 +56,6 @@ LEVELS_HELP = (
     "frame, TL13 thirteen of them smeared into one. A multi-temporal network climbs down this ladder, a few levels in "
     "every iteration, instead of guessing the sharp photo in one go."
 )
-LEFT = "Left of the line"
 SHARP = "Sharp"
 BLURRED = "Blurred"
 KERNEL = "Kernel"
@@ -77,19 +76,9 @@ NO_PHOTO = ("No photo is chosen yet", "one sharp image file", "Drop a photo or c
 NO_BLUR = ("Nothing is blurred yet", "a photo that was blurred here", "Press “Blur it” first")
 
 
-def pair(left: str, right: str) -> str:
-    """Label of the slider."""
-    return f"{left} | {right}"
-
-
 def level(number: int) -> str:
-    """A temporal level, for instance below its thumbnail."""
+    """Name of a temporal level."""
     return f"TL{number}"
-
-
-def step(index: int) -> str:
-    """A step of the network, as the right side of the slider."""
-    return f"Step {index}" if index else BLURRED
 
 
 def blurred(psnr: float | None) -> str:

@@ -191,7 +191,7 @@ function update() {
   if (!shown) return;
   view.style.setProperty("--shape", shown.width / shown.height);
   comparer.classList.toggle("run", shown.steps > 0);
-  find("steps").hidden = !shown.steps;
+  find("steps").hidden = shown.steps < 2;
   through.max = Math.max(shown.steps - 1, 1);
   find("told").textContent = shown.told;
   [left, right].forEach(list);

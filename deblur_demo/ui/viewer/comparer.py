@@ -15,6 +15,8 @@ from gradio.data_classes import FileData
 
 from deblur_demo import settings
 from deblur_demo.media import heat
+from deblur_demo.media.image import Photo, write_image
+from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.viewer import text
 
 _HERE = Path(__file__).parent
@@ -77,6 +79,16 @@ def picture(name: str, note: str = "", path: Path | None = None, legend: Sequenc
 def megapixels_each(count: int) -> float:
     """How large pictures may be of which a viewer shows so many."""
     return min(settings.PREVIEW_MEGAPIXELS.current(), _TOGETHER / count)
+
+
+def shown_file(photo: Photo, full: Path, megapixels: float) -> Path:
+    """What a viewer shows of a picture that is in the file ``full``: that file, or a smaller PNG written beside it."""
+    small = shrink(photo, megapixels)
+    if small is photo:
+        return full
+    path = full.with_name(f"{full.stem}_shown.png")
+    write_image(small, path)
+    return path
 
 
 def _heat() -> dict[str, str]:
