@@ -108,8 +108,8 @@ def download_step(index: int) -> str:
 
 
 def step(index: int) -> str:
-    """Name of a picture in the viewer, from 1."""
-    return f"Step {index}"
+    """Name of a step; 0 is the input."""
+    return f"Step {index}" if index else INPUT_STEP
 
 
 def map_title(name: str, step: int) -> str:
