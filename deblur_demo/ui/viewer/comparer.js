@@ -13,6 +13,7 @@ const words = JSON.parse(comparer.dataset.words);
 const fill = (sentence, told) => sentence.replace(/\{(\w+)\}/g, (_, name) => told[name]);
 const CLOSEST = 32; // screen pixels a picture pixel
 const STEP = 1.25; // of one press of + or -
+const ROOM = 4; // CSS pixels around a crop for the ring that says it has the focus
 const SETTLED = 200; // ms without another choice until the server is told
 let shown = null; // the pictures
 let chosen = [false, false]; // which sides the visitor has picked
@@ -127,8 +128,13 @@ function dress() {
   through.setAttribute("aria-valuetext", sides[1].name);
   find("steps").querySelector("output").value = sides[1].name;
   [...crops.children].forEach((cell, number) => cell.setAttribute("aria-pressed", String(number === index)));
-  const cell = crops.children[index]; // in sight, without the page moving
-  crops.scrollLeft = between(crops.scrollLeft, cell.offsetLeft + cell.offsetWidth - crops.clientWidth, cell.offsetLeft);
+  reveal(crops.children[index]);
+}
+
+// A crop of a row that scrolls, all of it, without the page moving.
+function reveal(cell) {
+  const room = [cell.offsetLeft + cell.offsetWidth + ROOM - crops.clientWidth, cell.offsetLeft - ROOM];
+  crops.scrollLeft = between(crops.scrollLeft, ...room);
 }
 
 function tell() {

@@ -96,6 +96,7 @@ const actions = {
   differ: difference,
 };
 for (const [name, action] of Object.entries(actions)) find(name).addEventListener("click", action);
+crops.addEventListener("focusin", (event) => reveal(event.target));
 left.addEventListener("change", () => pick(left, left.value));
 right.addEventListener("change", () => pick(right, right.value));
 through.addEventListener("input", () => go(Number(through.value)));
