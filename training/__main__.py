@@ -104,10 +104,19 @@ def _parser() -> argparse.ArgumentParser:
         help="held-out photos under motion, the same as short clips, means of held-out 240 fps frames, or CIFAR-10's "
         "test pictures (default %(default)s)",
     )
+    prepare.add_argument("--restored", type=Path, metavar="OUT", help="folder for what stage 1 makes of it, as pairs")
+    prepare.add_argument("--through", type=Path, metavar="FILE", help="stage 1 (default: mtrnn-lite as bundled)")
     prepare.add_argument("--pack", type=Path, metavar="OUT", help="the .zip to write, or the .json beside its shards")
     prepare.add_argument("--megabytes", type=float, default=45, help="limit of the pack in MiB (default %(default)s)")
-    SHARD.add_to(prepare)
+    for setting in (SHARD, DEVICE, PRECISION):
+        setting.add_to(prepare)
     prepare.set_defaults(run=_prepare)
+
+    join = commands.add_parser("join", help="make one network of two stages that were trained one after the other")
+    join.add_argument("second", type=Path, help=".safetensors of stage 2 alone, with its card")
+    join.add_argument("--first", type=Path, required=True, metavar="FILE", help=".safetensors of stage 1")
+    join.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
+    join.set_defaults(run=_join)
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -194,7 +203,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
     from training.data.temporal import write_levels
     from training.data.validation import write_validation
 
-    if not (arguments.temporal or arguments.validation or arguments.pack):
+    if not (arguments.temporal or arguments.validation or arguments.restored or arguments.pack):
         print(summary(arguments.data))
     if arguments.temporal:
         written, there = write_levels(arguments.data, arguments.temporal, arguments.highest, arguments.every)
@@ -202,9 +211,25 @@ def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.validation:
         count = write_validation(arguments.data, arguments.validation, arguments.kind)
         print(f"{count} pairs in {arguments.validation}")
+    if arguments.restored:
+        from deblur_demo.models import checkpoint
+        from deblur_demo.runtime.deblurrer import Deblurrer
+        from training.data.restored import write_restored
+
+        model, _ = checkpoint.load(arguments.through or checkpoint.find("mtrnn-lite"))
+        deblurrer = Deblurrer(model, arguments.device, arguments.precision)
+        written, there = write_restored(arguments.data, arguments.restored, deblurrer)
+        print(f"{written} pieces of footage written to {arguments.restored}, {there} were there")
     if arguments.pack:
         quality = pack(arguments.data, arguments.pack, arguments.megabytes, int(arguments.shard * 2**20))
         print(f"{arguments.pack} at quality {quality}")
+
+
+def _join(arguments: argparse.Namespace) -> None:
+    from training.join import join
+
+    card = join(arguments.second, arguments.first, arguments.out)
+    print(f"{arguments.out}: {card.model}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

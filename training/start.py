@@ -11,6 +11,8 @@ import torch
 
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
+from deblur_demo.models.checkpoint import Card
+from deblur_demo.models.contract import Restorer
 from deblur_demo.runtime.device import place
 from training.config import Recipe, load_recipe
 from training.data.corpus import Corpus, load_corpus
@@ -116,11 +118,21 @@ def initialise(trainer: Trainer, whole: Path | None, first: Path | None) -> None
                 f"Train {settings.first} first",
             )
     if first is not None:
-        if not getattr(settings, "first", ""):
-            raise SettingError(
-                f"{trainer.recipe.model} has no stage 1", "a two-stage network such as mlfa", "Use --init"
-            )
-        model, card = checkpoint.load(first)
-        if card.model != settings.first:
-            raise SettingError(f"{first} is {card.model}", f"weights of {settings.first}", "Change --init-first")
-        trainer.learner.start_from(model, "first")
+        trainer.learner.start_from(load_first(trainer.model, first)[0], "first")
+
+
+def load_first(network: Restorer, path: Path) -> tuple[Restorer, Card]:
+    """Weights for stage 1 of a two-stage network, with their card.
+
+    Raises:
+        SettingError: the network has no stage 1, or the weights are of another network.
+        CheckpointError: the file is not what it should be.
+    """
+    wanted = getattr(network.settings, "first", "")
+    if not wanted:
+        raise SettingError(f"{path} is for a stage 1, which this network lacks", "a two-stage network such as mlfa",
+                           "Leave it out")  # fmt: skip
+    model, card = checkpoint.load(path)
+    if card.model != wanted:
+        raise SettingError(f"{path} is {card.model}", f"weights of {wanted}", "Name another file")
+    return model, card

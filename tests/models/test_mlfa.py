@@ -12,7 +12,12 @@ from deblur_demo.models import registry
 from deblur_demo.models.contract import Restorer
 from deblur_demo.models.zoo.mlfa import VARIANTS, weigh
 
-SIZES = {"mlfa": (94_096_204, 46_182_022), "mlfa-single": (33_648_262, 33_648_262), "mlfa-s": (17_659_646, 11_553_606)}
+SIZES = {
+    "mlfa": (94_096_204, 46_182_022),
+    "mlfa-single": (33_648_262, 33_648_262),
+    "mlfa-s": (17_659_646, 11_553_606),
+    "mlfa-lite": (5_535_762, 2_892_454),
+}
 # One variant of the small network, as the first stage of a small pipeline; the wide ones are counted on "meta".
 NARROW = {"mlfa": {"first": "brehm-stage1-s", "width": 4}, "mlfa-single": {"width": 4}}
 # Mean, deviation and one pixel of the output, with weights and a window that a formula makes.
@@ -164,6 +169,25 @@ def test_along_a_clip_that_stands_still_it_is_the_two_steps_of_a_photo(pipeline,
     torch.testing.assert_close(next(second.run(torch.stack([result] * 3, 1))).image, photo.image, rtol=0, atol=1e-6)
 
 
+@torch.no_grad()
+def test_all_iterations_of_stage_1_are_one_step(window, liven):
+    torch.manual_seed(0)
+    pipeline = liven(registry.build("mlfa-lite", width=4))
+    traits = pipeline.traits
+    assert (traits.steps, traits.max_steps, traits.exact) == (2, 2, False)
+    one, two = pipeline.run(window)
+    *_, sixth = pipeline.first.run(window[:, 1:2])
+    assert pipeline.first.traits.steps == 6 and torch.equal(one.image, sixth.image)
+
+    first, second = pipeline.along_clip()
+    assert (first.traits.steps, first.traits.iterative, first.traits.state_strides) == (1, False, ())
+    assert first.parameter_count + second.parameter_count == pipeline.parameter_count
+    steps = [next(first.run(window[:, i : i + 1])) for i in range(3)]
+    assert torch.equal(steps[1].image, one.image) and steps[1].state == ()
+    (step,) = second.run(torch.stack([step.image for step in steps], 1))
+    torch.testing.assert_close(step.image, two.image, rtol=0, atol=1e-6)
+
+
 def test_weights_that_are_shared_are_not_filled_anew(pipeline):
     before = [value.clone() for value in pipeline.parameters()]
     pipeline.train().along_clip()
@@ -182,7 +206,6 @@ def test_networks_of_one_stage_run_along_a_clip_as_they_are(name):
     ("settings", "named"),
     [
         ({"frames": 1}, "1 frames and a first stage"),
-        ({"first": "mtrnn"}, "10 steps"),
         ({"first": "atrous-10-3f"}, "of 3 frames"),
         ({"first": "nosuch"}, "no model 'nosuch'"),
     ],

@@ -40,6 +40,7 @@ NARROW = {
     "kaist-3f-s": {"width": 8, "blocks": (2, 1, 1)},
     "mlfa": _MLFA,
     "mlfa-s": _MLFA,
+    "mlfa-lite": {"width": 8, "blocks": 1},
     "mlfa-single": {"width": 8, "blocks": 1},
     "pss-nsc": {"width": 8},
     "richardson-lucy": _KERNEL,
@@ -54,6 +55,7 @@ EXACT = 1e-5
 APPROXIMATE = {
     "dmphn": 0.15,  # a tile is cut into halves and quarters elsewhere than the picture
     "deblurgan-v2-mobile": 0.75,  # random weights behind 50 normalisations exaggerate
+    "mlfa-lite": 1e-5,
     "mtrnn-ms": 1e-5,
     "mtrnn-ms-mt": 1e-5,
     "pss-nsc": 1e-5,

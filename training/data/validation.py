@@ -63,28 +63,38 @@ def _write_motion(files: Files, target: Path, side: int | None) -> int:
         light = moving_frames(
             pictures[index][None], pictures[index - 1][None], side, MotionSettings(), generator
         )  # (1, 13, 3, side, side)
-        blurred = develop(temporal_level(light, LEVELS[index % 4]), _camera(index), generator)
-        _write_pair(target, name, blurred[0], temporal_level(light, 1)[0])
+        blurred = develop(temporal_level(light, level_of(index)), camera_of(index), generator)
+        write_pair(target, name, blurred[0], temporal_level(light, 1)[0])
     return len(names)
 
 
 def _write_clips(files: Files, target: Path, side: int | None) -> int:
     side = side or CLIP_SIDE
     names, pictures = _held_out(files, min(CLIP_ROOM, side * 2))
+    for index, name in enumerate(names):
+        for number, pair in enumerate(photo_clip(pictures[index], pictures[index - 1], side, index)):
+            write_pair(target / name, f"{number:05d}", *pair)
+    return len(names) * CLIP_FRAMES
+
+
+def photo_clip(photo: Tensor, thing: Tensor, side: int, index: int) -> list[tuple[Tensor, Tensor]]:
+    """Consecutive exposures of a photo along one path, blurred and sharp, each (3, side, side) in [0, 1].
+
+    Args:
+        photo: (3, S, S) in [0, 1], S >= side.
+        thing: another of the same shape, pieces of which move by themselves.
+        side: of the pictures in pixels.
+        index: what the path, the level and the noise follow from.
+    """
     period, exposure = Neighbours().period, MotionSettings().frames
     motion = lengthened(MotionSettings(), exposure + (CLIP_FRAMES - 1) * period)
     middles = [exposure // 2 + number * period for number in range(CLIP_FRAMES)]
-    for index, name in enumerate(names):
-        generator = torch.Generator().manual_seed(SEED + index)
-        light = moving_frames(
-            pictures[index][None], pictures[index - 1][None], side, motion, generator, sharp=middles
-        )  # (1, 65, 3, side, side)
-        exposures = [light[:, middle - exposure // 2 : middle + exposure // 2 + 1] for middle in middles]
-        blurred = torch.stack([temporal_level(frames, LEVELS[index % 4]) for frames in exposures], dim=1)
-        blurred = develop(blurred, _camera(index), generator)[0]  # (5, 3, side, side)
-        for number, frames in enumerate(exposures):
-            _write_pair(target / name, f"{number:05d}", blurred[number], temporal_level(frames, 1)[0])
-    return len(names) * CLIP_FRAMES
+    generator = torch.Generator().manual_seed(SEED + index)
+    light = moving_frames(photo[None], thing[None], side, motion, generator, sharp=middles)  # (1, 65, 3, side, side)
+    exposures = [light[:, middle - exposure // 2 : middle + exposure // 2 + 1] for middle in middles]
+    blurred = torch.stack([temporal_level(frames, level_of(index)) for frames in exposures], dim=1)
+    blurred = develop(blurred, camera_of(index), generator)[0]  # (5, 3, side, side)
+    return [(picture, temporal_level(frames, 1)[0]) for picture, frames in zip(blurred, exposures, strict=True)]
 
 
 def _write_frames(files: Files, target: Path, side: int | None) -> int:
@@ -97,12 +107,12 @@ def _write_frames(files: Files, target: Path, side: int | None) -> int:
         for start in range(0, len(frames) - max(LEVELS) + 1, max(LEVELS)):
             pictures = [files.decode(name) for name in frames[start : start + max(LEVELS)]]
             if side:
-                shot = torch.stack([_middle(picture, side) for picture in pictures])
+                shot = torch.stack([middle_square(picture, side) for picture in pictures])
             else:
                 shot = torch.stack(pictures).float() / 255
             light = to_light(shot)[None]  # (1, 13, 3, H, W)
-            blurred = temporal_level(light, LEVELS[written % 4])
-            _write_pair(target, f"{clip.replace('/', '_')}_{start:06d}", blurred[0], temporal_level(light, 1)[0])
+            blurred = temporal_level(light, level_of(written))
+            write_pair(target, f"{clip.replace('/', '_')}_{start:06d}", blurred[0], temporal_level(light, 1)[0])
             written += 1
     if not written:
         raise InputError(
@@ -126,7 +136,7 @@ def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
         sharp = pictures[start : start + 100].float() / 255
         blurred = random_gaussian(sharp, WIDTHS, generator)
         for number, pair in enumerate(zip(blurred, sharp, strict=True), start):
-            _write_pair(target, f"{number:05d}", *pair)
+            write_pair(target, f"{number:05d}", *pair)
     return len(pictures)
 
 
@@ -152,21 +162,28 @@ def _held_out(files: Files, side: int) -> tuple[list[str], list[Tensor]]:
             "Add some, or move some there",
         )
     fit = [name.replace("/", "_").rsplit(".", 1)[0] for name in names]
-    return fit, [_middle(files.decode(name), side) for name in names]
+    return fit, [middle_square(files.decode(name), side) for name in names]
 
 
-def _camera(index: int) -> CameraSettings:
+def level_of(index: int) -> int:
+    """The temporal level of a set's picture: they take turns."""
+    return LEVELS[index % len(LEVELS)]
+
+
+def camera_of(index: int) -> CameraSettings:
+    """The camera of a set's picture: every second one has noise."""
     return replace(CameraSettings(), noise_share=index % 2, jpeg_share=0.0)
 
 
-def _write_pair(folder: Path, name: str, blurred: Tensor, sharp: Tensor) -> None:
+def write_pair(folder: Path, name: str, blurred: Tensor, sharp: Tensor) -> None:
+    """Write ``blur/<name>.png`` and ``sharp/<name>.png``; pictures are (3, H, W) in [0, 1]."""
     for side, image in (("blur", blurred), ("sharp", sharp)):
         (folder / side).mkdir(parents=True, exist_ok=True)
         pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
         cv2.imwrite(str(folder / side / f"{name}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
 
 
-def _middle(picture: Tensor, side: int) -> Tensor:
+def middle_square(picture: Tensor, side: int) -> Tensor:
     """The middle square of a photo: (3, side, side) in [0, 1]."""
     height, width = picture.shape[-2:]
     top, left = (height - side) // 2, (width - side) // 2

@@ -1,0 +1,148 @@
+"""Stage 1's results as pairs: what they are, how they resume, and the two stages as one network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from deblur_demo.errors import InputError, SettingError
+from deblur_demo.media.frames import to_pixels, to_tensor, window
+from deblur_demo.models import checkpoint, registry
+from deblur_demo.models.checkpoint import Card
+from deblur_demo.runtime.deblurrer import Deblurrer
+from training.data.corpus import load_corpus
+from training.data.restored import write_restored
+from training.join import join
+
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """Three pairs of a clip, thirty frames of another, and two photos."""
+    root, chance = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0)
+
+    def write(name: str, side: int = SIDE) -> None:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = chance.integers(0, 256, (8, 8, 3), np.uint8)
+        cv2.imwrite(str(path), cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))
+
+    for index in range(3):
+        write(f"set/clip/blur/{index:06d}.png")
+        write(f"set/clip/sharp/{index:06d}.png")
+    for index in range(30):
+        write(f"own_240fps/walk/{index:06d}.png")
+    for name in "ab":
+        write(f"photos/{name}.png", 2 * SIDE)
+    return root
+
+
+@pytest.fixture(scope="module")
+def stage1(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    network = registry.build("mtrnn-lite")
+    with torch.no_grad():
+        network.head.weight.mul_(20)  # so that it changes a picture visibly
+    path = tmp_path_factory.mktemp("stage1") / "mtrnn-lite.safetensors"
+    checkpoint.save(network, path, Card("mtrnn-lite", data=("ours", "theirs")))
+    return path
+
+
+@pytest.fixture(scope="module")
+def deblurrer(stage1) -> Deblurrer:
+    return Deblurrer(checkpoint.load(stage1)[0], "cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def restored(source, deblurrer, tmp_path_factory) -> Path:
+    target = tmp_path_factory.mktemp("stage2")
+    assert write_restored(source, target, deblurrer, SIDE) == (1 + 4 + 2, 0)
+    return target
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+
+
+def test_every_clip_is_there_restored_beside_its_truth(source, restored, deblurrer):
+    assert sorted(path.name for path in restored.iterdir()) == ["clip_000", "pairs_000", "photos"]
+    names = [path.name for path in sorted((restored / "pairs_000" / "blur").iterdir())]
+    assert names == ["00000000.png", "00000001.png", "00000002.png"]
+    for index, name in enumerate(names):
+        blurred = read(source / f"set/clip/blur/{index:06d}.png")
+        *_, last = deblurrer.steps(window([to_tensor(blurred)]))
+        assert last.index == 6
+        difference = read(restored / "pairs_000" / "blur" / name).astype(int) - to_pixels(last.image, np.uint8)
+        assert abs(difference).max() <= 1
+        assert abs(read(restored / "pairs_000" / "blur" / name).astype(int) - blurred).mean() > 1
+        assert np.array_equal(
+            read(restored / "pairs_000" / "sharp" / name), read(source / f"set/clip/sharp/{index:06d}.png")
+        )
+    # Exposures of 7 and 9 frames begin at 0 and 13, those of 11 and 13 as well: 30 frames hold two of each.
+    assert len(list((restored / "clip_000" / "sharp").iterdir())) == 2 * 4
+    assert np.array_equal(
+        read(restored / "clip_000" / "sharp" / "00000001.png"), read(source / "own_240fps/walk/000016.png")
+    )
+    assert len(list((restored / "photos" / "sharp").iterdir())) == 2 * 5
+
+
+def test_neighbours_are_frames_of_one_piece(restored):
+    corpus = load_corpus(restored, torch.device("cpu"))
+    series = {len(series): series for series in corpus.pairs}
+    clip = series[8]
+    assert clip.numbers == [0, 1, 10_000, 10_001, 20_000, 20_001, 30_000, 30_001]
+    assert clip.near(0, 1)[0] is clip[1][0] and clip.near(1, 1)[0] is clip[1][0]
+    assert clip.near(2, -1)[0] is clip[2][0] and clip.near(2, 1)[0] is clip[3][0]
+
+
+def test_it_goes_on_where_it_stopped(source, restored, deblurrer):
+    last = restored / "photos" / "sharp" / "00010000.png"
+    before, untouched = last.read_bytes(), restored / "photos" / "sharp" / "00000000.png"
+    when = untouched.stat().st_mtime_ns
+    last.unlink()
+    assert write_restored(source, restored, deblurrer, SIDE) == (1, 6)
+    assert last.read_bytes() == before and untouched.stat().st_mtime_ns == when
+    assert write_restored(source, restored, deblurrer, SIDE) == (0, 7)
+
+
+def test_a_corpus_without_pictures_in_time_is_refused(tmp_path, deblurrer):
+    np.savez(
+        tmp_path / "cifar.npz", x_train=np.zeros((2, 32, 32, 3), np.uint8), x_test=np.zeros((2, 32, 32, 3), np.uint8)
+    )
+    with pytest.raises(InputError, match="no clips, pairs or photos"):
+        write_restored(tmp_path, tmp_path / "out", deblurrer)
+
+
+@torch.no_grad()
+def test_joined_stages_are_the_two_one_after_the_other(stage1, tmp_path):
+    torch.manual_seed(1)
+    second = registry.build("mlfa-lite", first="", width=4)
+    second.second.head.weight.mul_(50)  # so that it changes a picture visibly
+    checkpoint.save(
+        second, tmp_path / "second.safetensors", Card("mlfa-lite", {"first": "", "width": 4}, data=("ours",))
+    )
+    card = join(tmp_path / "second.safetensors", stage1, tmp_path / "whole.safetensors")
+    assert card.data == ("ours", "theirs") and card.settings == {"width": 4}
+    whole, _ = checkpoint.load(tmp_path / "whole.safetensors")
+    frames = torch.rand(1, 3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    alone, first = checkpoint.load(tmp_path / "second.safetensors")[0], checkpoint.load(stage1)[0]
+    restored = torch.stack([list(first.run(frames[:, index : index + 1]))[-1].image for index in range(3)], 1)
+    one, two = whole.run(frames)
+    assert (two.image - one.image).abs().mean() > 1e-3
+    assert torch.equal(one.image, restored[:, 1])
+    torch.testing.assert_close(two.image, next(alone.run(restored)).image, rtol=0, atol=1e-6)
+
+
+def test_stages_that_do_not_fit_are_refused(stage1, tmp_path):
+    with pytest.raises(SettingError, match="not a stage 2 alone"):
+        join(stage1, stage1, tmp_path / "whole.safetensors")
+    torch.manual_seed(1)
+    second = registry.build("mlfa-s", first="", width=4)
+    checkpoint.save(second, tmp_path / "second.safetensors", Card("mlfa-s", {"first": "", "width": 4}))
+    with pytest.raises(SettingError, match="is mtrnn-lite"):
+        join(tmp_path / "second.safetensors", stage1, tmp_path / "whole.safetensors")
