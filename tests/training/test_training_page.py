@@ -42,12 +42,13 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine/photos").mkdir()
     for name in "ab":
         cv2.imwrite(str(tmp_path / f"mine/photos/{name}.png"), data.astronaut()[:140, :140, ::-1])
-    recipe = (ROOT / "training/recipes/mtrnn-lite.toml").read_text()
-    for usual, small in SMALLER:
-        assert usual in recipe
-        recipe = recipe.replace(usual, small)
     (tmp_path / "training/recipes").mkdir(parents=True)
-    (tmp_path / "training/recipes/mtrnn-lite.toml").write_text(recipe)
+    for name in ("mlfa-lite", "mtrnn-lite"):
+        recipe = (ROOT / f"training/recipes/{name}.toml").read_text()
+        for usual, small in SMALLER:
+            assert usual in recipe
+            recipe = recipe.replace(usual, small)
+        (tmp_path / f"training/recipes/{name}.toml").write_text(recipe)
     (tmp_path / "my-idea.toml").write_text(recipe.replace("rate = 5e-4", "rate = 1e-3"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path / "bundled")
@@ -68,12 +69,13 @@ def run(command: str) -> int:
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture):
-    assert len(COMMANDS) == 12, COMMANDS
+    assert len(COMMANDS) == 15, COMMANDS
     for command in COMMANDS:
         assert run(command) == 0, f"{command}\n{capsys.readouterr().err}"
     assert (workplace / "val/blur").is_dir()
     assert checkpoint.read_card(workplace / "runs/mine/best.safetensors").updates == 3
     assert checkpoint.read_card(workplace / "runs/rented/best.safetensors").updates == 3
+    assert checkpoint.read_card(workplace / "mlfa-lite.safetensors").settings == {}
     assert (workplace / "results/results.csv").is_file() and (workplace / "sharper.png").is_file()
     assert (workplace / "bundled/mtrnn-lite.safetensors").is_file(), "promoted where nothing was bundled"
     assert any((workplace / "hub").rglob("*.safetensors"))
