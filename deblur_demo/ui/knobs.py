@@ -102,10 +102,13 @@ class Knobs:
         about = text.about_model({**row, "gmacs": catalogue.gmacs(row["id"])}, is_fetched(row))
         return {self.about: about, self.auto: gr.update(interactive=is_iterative(model)), **self.set_auto(model, auto)}
 
-    def set_auto(self, model: str, auto: bool) -> Updates:
-        """A run that stops by itself needs no number, and neither does a network of fixed stages."""
+    def set_auto(self, model: str | None, auto: bool) -> Updates:
+        """A run that stops by itself needs no number, and neither does a network of fixed stages.
+
+        A link may ask for the former before the networks are there: ``model`` is None then.
+        """
         try:
-            return {self.iterations: gr.update(interactive=is_iterative(model) and not auto)}
+            return {self.iterations: gr.update(interactive=not auto and (model is None or is_iterative(model)))}
         except CheckpointError:  # said as soon as it is picked or run
             return {self.iterations: gr.skip()}
 

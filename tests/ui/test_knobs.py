@@ -33,6 +33,11 @@ def test_a_network_of_fixed_steps_offers_no_iterations(controls):
     assert controls.set_auto("mtrnn-lite", True)[controls.iterations] == gr.update(interactive=False)
 
 
+def test_a_number_is_asked_for_before_the_networks_are_there_unless_a_link_says_auto(controls):
+    assert controls.set_auto(None, True)[controls.iterations] == gr.update(interactive=False)
+    assert controls.set_auto(None, False)[controls.iterations] == gr.update(interactive=True)
+
+
 def test_the_line_about_a_network_says_what_it_costs_and_needs(controls):
     about = controls.pick_model("dmphn", False)[controls.about]
     assert f"{catalogue.gmacs('dmphn'):.3g} GMACs a step at 256 × 256" in about
