@@ -1,6 +1,6 @@
-"""Inputs that hand over an upload as it is: no decoding, no conversion, no fetching of addresses.
+"""Inputs that hand over an upload as it is: no decoding, no conversion, no fetching of addresses; and an empty number.
 
-The UI library's own would open pictures before our reader has looked at them, leave an empty
+The UI library's own inputs would open pictures before our reader has looked at them, leave an empty
 file behind for every upload, and download any address that a client sends in place of a file.
 (The library writes ``components.pyi`` beside this file when it is imported; it is not ours.)
 """
@@ -70,6 +70,18 @@ class Files(gr.File):
 
     async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
         return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))
+
+
+class OptionalNumber(gr.Number):
+    """A number that may be missing; the value is None then. The library's own field would begin with 0."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | str | None) -> float | int | None:
+        return super().preprocess(None if payload == "" else payload)
+
+    def postprocess(self, value: float | int | None) -> float | int | str:
+        return "" if value is None else super().postprocess(value)
 
 
 def _a_file(path: str | None) -> str | None:

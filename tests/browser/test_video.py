@@ -172,6 +172,7 @@ def test_keys_step_through_the_frames(screen, clip):
 
 def test_only_the_part_between_two_marks_is_taken(screen, clip):
     page = screen()
+    assert [page.input_value(f"#{field} input") for field in ("start", "end")] == ["0", ""]
     give(page, clip)
     page.wait_for_function(f"{VIDEOS}[0].readyState > 2")
     page.locator("#player .wipe").evaluate("node => node.closest('.player').querySelector('.forward').click()")

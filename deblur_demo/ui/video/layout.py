@@ -8,7 +8,7 @@ import gradio as gr
 
 from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
-from deblur_demo.ui.components import OneFile
+from deblur_demo.ui.components import OneFile, OptionalNumber
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime
 from deblur_demo.ui.video import text as video_text
@@ -43,7 +43,7 @@ class VideoScreen:
     examples: gr.HTML
     about: gr.Markdown
     start: gr.Number
-    end: gr.Number
+    end: OptionalNumber
     codec: gr.Dropdown
     crf: gr.Slider
     welcome: gr.HTML
@@ -87,7 +87,9 @@ def _sources() -> dict[str, gr.components.Component]:
     about = gr.Markdown(elem_id="about-clip", elem_classes="hint")
     with gr.Row(elem_id="trim"):
         start = gr.Number(0, label=video_text.START, precision=3, step=0.1, min_width=100, elem_id="start", buttons=[])
-        end = gr.Number(None, label=video_text.END, precision=3, step=0.1, min_width=100, elem_id="end", buttons=[])
+        end = OptionalNumber(
+            None, label=video_text.END, precision=3, step=0.1, min_width=100, elem_id="end", buttons=[]
+        )
     return {"clip": clip, "examples": strip, "about": about, "start": start, "end": end}
 
 
