@@ -23,7 +23,7 @@ def knobs(page, screen: str = "image") -> tuple[str, str, bool]:
     return page.input_value(MODEL.format(screen)), page.input_value(ITERATIONS.format(screen)), auto
 
 
-def test_a_reload_keeps_settings(visit):
+def test_a_reload_keeps_settings(visit, console):
     page = visit()
     model, iterations, auto = knobs(page)
     assert (iterations, auto) == ("6", False)
@@ -44,6 +44,7 @@ def test_a_reload_keeps_settings(visit):
     page.evaluate("localStorage.setItem('deblur-demo-image', 'no:sense')")
     page.reload()
     assert knobs(page) == (model, "6", False)
+    assert "Error reading from localStorage" in console.pop()  # the UI library's word about the nonsense
 
 
 def test_a_link_opens_its_screen_with_its_settings(visit, address):
