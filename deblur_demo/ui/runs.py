@@ -1,7 +1,7 @@
 """A run and its files: one folder in the UI library's cache, and the wish to stop.
 
-The folder goes when the run is cancelled or fails without a result, when the same visitor starts
-the next one, and at the latest when it is older than the cache may be.
+The folder goes when the run is cancelled or fails without a result, when the same visitor's next
+one has something to show, and at the latest when it is older than the cache may be.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import TypeVar
 
 from deblur_demo import settings
 from deblur_demo.errors import OutputError
 
+LINGER = 5.0  # seconds until files go that a page may be asking for
 _PREFIX = "deblur-run-"
 _UPLOAD = "[0-9a-f]" * 64  # a folder of the UI library, named after the hash of what is in it
 Happening = TypeVar("Happening")
@@ -38,7 +39,7 @@ class Run:
     Attributes:
         token: its name, 32 hexadecimal digits.
         folder: where its files are.
-        done: whether there is something to keep; else ``end`` deletes the folder.
+        done: whether there is something to keep; else the folder goes with ``end``.
 
     Raises:
         OutputError: the folder cannot be created.
@@ -50,6 +51,7 @@ class Run:
         self.token = secrets.token_hex(16)
         self.folder = self.folder_of(root, self.token)
         self.done = False
+        self._before: list[Run] = []
         self._unwanted, self._ended = Event(), Event()
         with on_disk(self.folder):
             self.folder.mkdir(parents=True)
@@ -68,6 +70,15 @@ class Run:
     def kept(self) -> bool:
         """Whether there is something to look at."""
         return self.done and self.folder.exists()
+
+    def replace(self, *others: Run | None) -> None:
+        """Take the place of runs that are on the stage: their files go when this one is there, or ends."""
+        self._before += [run for run in others if run is not None]
+
+    def on_stage(self) -> None:
+        """Say that the page shows this run from now on."""
+        while self._before:
+            self._before.pop().leave()
 
     def touch(self) -> None:
         """Say that the folder is still in use."""
@@ -96,9 +107,22 @@ class Run:
 
     def end(self) -> None:
         """Say that nothing more will come; without a result the folder goes."""
+        self.on_stage()
         if not self.done:
-            self.discard()
+            self.leave()
         self._ended.set()
+
+    def leave(self) -> None:
+        """Delete the folder, once pages have had the time to take its pictures off."""
+        self.done = False
+        self.later(self.discard)
+
+    @staticmethod
+    def later(delete: Callable[[], None]) -> None:
+        """Delete files that a page has been told of; a server that stops before leaves them to ``sweep``."""
+        timer = Timer(LINGER, delete)
+        timer.daemon = True
+        timer.start()
 
     def discard(self) -> None:
         """Delete the folder and all in it; doing it twice is fine."""

@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from deblur_demo.ui.runs import Run
+
 
 @pytest.fixture(scope="session")
 def weights_folder(tmp_path_factory, lively_checkpoint):
@@ -13,6 +15,12 @@ def weights_folder(tmp_path_factory, lively_checkpoint):
     for suffix in (".safetensors", ".json"):
         shutil.copy(lively_checkpoint.with_suffix(suffix), folder / f"mtrnn-lite{suffix}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_lingering(monkeypatch):
+    """What nobody looks at any more goes at once: there is no page that would need the time to notice."""
+    monkeypatch.setattr(Run, "later", staticmethod(lambda delete: delete()))
 
 
 @pytest.fixture

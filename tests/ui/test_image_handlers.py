@@ -16,6 +16,7 @@ from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.image import layout as image_layout
 from deblur_demo.ui.image.handlers import ImageHandlers
+from deblur_demo.ui.image.run import ImageRun
 
 
 @pytest.fixture
@@ -97,6 +98,14 @@ def test_row_and_download_follow_the_viewer(page, shaky):
     run.discard()
     for expired in (page.pick_step(run, None, look(1)), page.pick_photo(run, 0), page.pick_step(None, None, look(1))):
         assert text.EXPIRED in expired[s.job.status] and s.table not in expired
+
+
+def test_a_choice_among_the_pictures_of_the_run_before_marks_nothing(page):
+    """They are on the stage until the next run has something to show."""
+    s, run = page.screen, ImageRun(page.cache)
+    assert page.pick_step(run, None, look(1)) == {s.table: gr.skip()}
+    run.begin("shaky.png")
+    assert page.pick_step(run, None, look(1)) == {s.table: gr.skip()}
 
 
 def test_what_the_visitor_looks_at_stays_marked_while_steps_arrive(page, shaky):

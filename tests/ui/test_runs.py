@@ -9,6 +9,7 @@ import time
 import pytest
 
 from deblur_demo.errors import OutputError
+from deblur_demo.ui import runs
 from deblur_demo.ui.runs import Cancelled, Run, expire, safe_stem, sweep
 
 
@@ -18,6 +19,28 @@ def test_discarding_leaves_nothing(tmp_path):
     run.discard()
     run.discard()
     assert not list(tmp_path.iterdir())
+
+
+def test_files_that_a_page_may_be_asking_for_stay_for_a_moment(tmp_path, monkeypatch):
+    monkeypatch.undo()  # what makes them go at once in other tests
+    monkeypatch.setattr(runs, "LINGER", 0.3)
+    run = Run(tmp_path)
+    run.done = True
+    run.leave()
+    assert run.folder.exists() and not run.kept
+    while run.folder.exists():
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_the_run_before_stays_until_another_is_on_the_stage(tmp_path, staged):
+    before, run = Run(tmp_path), Run(tmp_path)
+    before.done = run.done = True
+    before.end()
+    run.replace(before, None)
+    assert before.kept
+    run.on_stage() if staged else run.end()
+    assert run.kept and not before.folder.exists()
 
 
 @pytest.mark.parametrize("done", [False, True])

@@ -111,9 +111,8 @@ class CompareHandlers:
                 )
                 yield job.working(views.status(text.loading(order.entrants[0].name, order.entrants[0].fetched), "busy"))
                 run = CompareRun(self.cache, order.photo, order.results)
+                run.replace(previous)
                 yield {job.state: run}
-                if previous is not None:
-                    previous.discard()
                 yield from self._compare(run, order)
             except Cancelled:
                 pass
@@ -144,6 +143,7 @@ class CompareHandlers:
     def _arrived(self, run: CompareRun) -> Updates:
         """The results so far; room is reserved for those to come."""
         s = self.screen
+        run.on_stage()
         return {
             s.welcome: gr.update(visible=False),
             s.results: gr.update(visible=True),
@@ -178,4 +178,4 @@ class CompareHandlers:
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""
         s = self.screen
-        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), s.viewer: None}

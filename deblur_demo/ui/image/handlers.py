@@ -92,9 +92,8 @@ class ImageHandlers:
             yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
             deblurrer = self.bench.deblurrer(order.job)
             run = ImageRun(self.cache)
+            run.replace(previous)
             yield {job.state: run}
-            if previous is not None:
-                previous.discard()
             start = time.monotonic()
             yield from self._deblur_all(run, order, deblurrer)
             run.done = True
@@ -128,6 +127,8 @@ class ImageHandlers:
         """Follow the viewer: the step on its right is marked and can be downloaded."""
         if run is None or not run.folder.exists():
             return self._expired()
+        if not run.results or not run.results[-1].steps:  # the viewer still shows the run before
+            return {self.screen.table: gr.skip()}
         result = run.results[picked or 0] if run.done else run.results[-1]
         run.picked = int(event.index)
         return self._marked(run, result)
@@ -174,6 +175,7 @@ class ImageHandlers:
     def _arrived(self, run: ImageRun, result: Result) -> Updates:
         """A step of a run that goes on; rows are reserved for those to come."""
         s = self.screen
+        run.on_stage()
         return {
             **self._marked(run, result),
             s.viewer: image_views.viewer(result),
@@ -226,4 +228,4 @@ class ImageHandlers:
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""
         s = self.screen
-        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False)}
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), s.viewer: None}

@@ -35,7 +35,7 @@ from deblur_demo.ui.lab.order import ShakeOrder
 from deblur_demo.ui.lab.pad import drawn_points, sheet
 from deblur_demo.ui.lab.run import LabRun
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.runs import Cancelled, Run
+from deblur_demo.ui.runs import Cancelled
 
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 _log = logging.getLogger(__name__)
@@ -133,8 +133,8 @@ class LabHandlers:
             yield {**job.working(views.status(lab_text.SHAKING, "busy", 0.05)), s.deblurring.run: _off()}
             source = order.read()
             run = LabRun(self.cache, order.photo.name)
+            run.replace(before, steps)
             yield {job.state: run}
-            _discard(before, steps)
             for share in run.while_wanted(run.make(source, order.shake)):
                 yield {job.status: views.status(lab_text.WRITING, "busy", share)}
             run.done = True
@@ -155,6 +155,7 @@ class LabHandlers:
 
     def _blurred(self, run: LabRun) -> Updates:
         s = self.screen
+        run.on_stage()
         return {
             **self._free(),
             **s.blurring.resting(views.status(lab_text.blurred(run.psnr), "done", 1.0)),
@@ -182,8 +183,8 @@ class LabHandlers:
             yield {**job.working(loading), s.blurring.run: _off()}
             deblurrer = self.bench.deblurrer(order.job)
             run = ImageRun(self.cache)
+            run.replace(before)
             yield {job.state: run}
-            _discard(before)
             shaken.touch()
             start = time.monotonic()
             most, _ = order.iterations(deblurrer)
@@ -209,6 +210,7 @@ class LabHandlers:
     def _arrived(self, shaken: LabRun, run: ImageRun, most: int) -> Updates:
         """A step of a run that goes on; room is kept for those to come."""
         s, result = self.screen, run.results[-1]
+        run.on_stage()
         return {
             s.viewer: lab_views.viewer(shaken, result),
             s.table: image_views.table(result, run.looked_at(result).index),
@@ -261,13 +263,8 @@ class LabHandlers:
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""
         s = self.screen
-        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), **self.clear_steps()}
-
-
-def _discard(*runs: Run | None) -> None:
-    for run in runs:
-        if run is not None:
-            run.discard()
+        stage = {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), s.viewer: None}
+        return {**stage, **self.clear_steps()}
 
 
 def _off() -> dict:

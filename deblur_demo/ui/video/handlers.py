@@ -140,9 +140,8 @@ class VideoHandlers:
                 yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
                 deblurrer = self.bench.deblurrer(order.job)
                 run = VideoRun(self.cache, order.clip.source, trimmed=order.clip.start > 0)
+                run.replace(previous)
                 yield {job.state: run}
-                if previous is not None:
-                    previous.discard()
                 with closing(self._deblur(run, order, deblurrer)) as updates:
                     yield from updates
             except Cancelled:
@@ -190,12 +189,14 @@ class VideoHandlers:
     def _arrived(self, run: VideoRun, report: FrameReport) -> Updates:
         """The newest frame."""
         s = self.screen
+        run.on_stage()
         pair = tuple(map(str, run.preview(report)))
         label = video_text.NEWEST.format(number=report.index + 1)
         return {
             s.job.state: run,  # said again, because the library forgets a state after a while
             s.live: gr.update(value=pair, label=label, visible=True),
-            **{part: gr.update(visible=False) for part in (s.welcome, s.player, s.results)},
+            s.player: gr.update(value=None, visible=False),
+            **{part: gr.update(visible=False) for part in (s.welcome, s.results)},
         }
 
     def _finished(self, run: VideoRun | None, trouble: str | None) -> Updates:
@@ -230,5 +231,5 @@ class VideoHandlers:
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""
         s = self.screen
-        hidden = {part: gr.update(visible=False) for part in (s.live, s.player, s.results)}
-        return {s.welcome: gr.update(visible=True), **hidden}
+        empty = {part: gr.update(value=None, visible=False) for part in (s.live, s.player)}
+        return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), **empty}

@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,7 @@ class VideoRun(Run):
         return self.done
 
     def end(self) -> None:
-        self._forget_previews(0)
+        self.later(partial(self._forget_previews, 0))
         super().end()
 
     def _forget_previews(self, kept: int) -> None:

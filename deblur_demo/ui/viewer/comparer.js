@@ -194,7 +194,10 @@ function update() {
   const another = !shown || shown.pictures[0].file.url !== told?.pictures[0].file.url;
   shown = told;
   comparer.hidden = !shown;
-  if (!shown) return;
+  if (!shown) {
+    for (const image of layers) image.removeAttribute("src"); // the files go in a moment
+    return crops.replaceChildren();
+  }
   view.style.setProperty("--shape", shown.width / shown.height);
   comparer.classList.toggle("run", shown.steps > 0);
   find("steps").hidden = shown.steps < 2;
