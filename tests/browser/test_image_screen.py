@@ -222,10 +222,10 @@ def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
     page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
     page.wait_for_selector(".welcome:visible")
     for _ in range(300):
-        if set(cache.glob("deblur-run-*")) == before:
+        if set(cache.glob("deblur-run-*")) <= before:  # those of tests before this one may go, too
             break
         page.wait_for_timeout(100)
-    assert set(cache.glob("deblur-run-*")) == before
+    assert set(cache.glob("deblur-run-*")) <= before
     page.wait_for_selector("#image-run:not([disabled])")
 
 

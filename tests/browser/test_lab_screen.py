@@ -200,10 +200,10 @@ def test_cancel_takes_the_steps_and_leaves_the_blur(lab, cache, tmp_path):
     page.wait_for_selector("#lab-run:not([disabled])")
     page.wait_for_function("document.querySelectorAll('#lab-viewer .crop').length === 9")
     for _ in range(300):
-        if set(cache.glob("deblur-run-*")) == before:
+        if set(cache.glob("deblur-run-*")) <= before:  # those of tests before this one may go, too
             break
         page.wait_for_timeout(100)
-    assert set(cache.glob("deblur-run-*")) == before and page.locator("#lab-steps").is_hidden()
+    assert set(cache.glob("deblur-run-*")) <= before and page.locator("#lab-steps").is_hidden()
 
 
 def test_a_finger_draws_on_a_phone_without_sideways_scrolling(lab, photo):
