@@ -58,7 +58,7 @@ def _loading(hours: float) -> dict[str, gr.components.Component]:
         with gr.Group():
             gr.Markdown(models_text.LOAD_TITLE, padding=True, elem_classes="models-title")
             gr.Markdown(models_text.help_with_loading(hours), elem_classes=["hint", "models-help"], padding=True)
-        files = Files(label=models_text.FILES, file_count="multiple", height=140, elem_id="models-files")
+        files = Files(label=models_text.FILES, file_count="multiple", height=160, elem_id="models-files")
         address = gr.Textbox(
             label=models_text.ADDRESS, placeholder=models_text.ADDRESS_EXAMPLE, max_lines=1, elem_id="models-address"
         )

@@ -38,10 +38,11 @@ class Entry:
 
 
 def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
-    """What is shown: the visitor's own, what runs (filters last), and if ``everything`` is wanted the rest."""
-    from deblur_demo import catalogue
+    """What is shown: the visitor's own, what runs (the default first, filters last), and if wanted ``everything``."""
+    from deblur_demo import catalogue, pipeline
     from deblur_demo.models import checkpoint
 
+    first = pipeline.default_model()
     rows = {row["id"]: {**row, "gmacs": catalogue.counted_gmacs(row["id"])} for row in catalogue.models()}
     found = []
     for weights in own:
@@ -50,7 +51,7 @@ def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
         except CheckpointError:  # deleted meanwhile, as promised
             continue
         found.append(Entry(weights.name, {**rows[card.model], "ready": True}, card, own=True))
-    for row in sorted(rows.values(), key=lambda row: (not row["ready"], not row["parameters"])):
+    for row in sorted(rows.values(), key=lambda row: (not row["ready"], not row["parameters"], row["id"] != first)):
         if row["ready"] or everything:
             path = row["checkpoint"] if row["ready"] else None
             found.append(Entry(row["id"], row, path and checkpoint.read_card(Path(path))))
@@ -101,7 +102,7 @@ def _card(entry: Entry) -> str:
     if card is not None:
         parts += [_figures(name, scores) for name, scores in card.metrics.items()]
         if card.limits:
-            parts.append(f'<p class="limits"><strong>{models_text.BAD_AT}</strong> {escape(card.limits)}</p>')
+            parts.append(f'<p class="limits"><strong>{models_text.LIMITS}</strong> {escape(card.limits)}</p>')
         parts.append(_details(card))
     return f'<article class="{kind}">{"".join(parts)}</article>'
 
@@ -137,7 +138,7 @@ def _figures(name: str, scores: dict[str, list[float]]) -> str:
     )
     caption = models_text.FIGURES.format(name=escape(name))
     return (
-        f'<div class="figures"><table><caption>{caption}</caption><thead><tr>'
+        f'<div class="figures"><table><caption><span>{caption}</span></caption><thead><tr>'
         f'<th scope="col">{models_text.ITERATION}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
