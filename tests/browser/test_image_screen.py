@@ -221,6 +221,7 @@ def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
     page.click("#image-cancel")
     page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
     page.wait_for_selector(".welcome:visible")
+    assert page.locator("#image-viewer img[src]").count() == 0, "the files go in a moment"
     for _ in range(300):
         if set(cache.glob("deblur-run-*")) <= before:  # those of tests before this one may go, too
             break
