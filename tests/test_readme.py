@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +11,7 @@ import pytest
 from deblur_demo import metrics
 from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import read_image, write_image
+from docs import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,23 +47,8 @@ def test_the_library_example(elsewhere):
 @pytest.fixture
 def address(elsewhere):
     """Where the app is running, as a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(elsewhere / "gradio")}
-    words = [sys.executable, str(ROOT / "app.py"), "--port", str(port)]
-    app = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        for _ in range(600):
-            assert app.poll() is None, app.communicate()[0]
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        app.terminate()
-        app.communicate()
+    with serving.app({"GRADIO_TEMP_DIR": str(elsewhere / "gradio")}) as address:
+        yield address
 
 
 def test_the_client_examples(elsewhere, address, shaky_clip, sharp_photo):

@@ -13,10 +13,11 @@ from deblur_demo.ui.runs import Run, expire
 
 Updates = dict[gr.components.Component, object]
 
-# On a phone the stage is below the settings.
+# On a phone the stage is below the settings. It fills the window, so that there is page enough to bring it to the top.
 _SCROLL_TO_STAGE = """() => {
-  const block = window.innerWidth < 768 ? "start" : "nearest";
-  document.querySelector("#%s-status").scrollIntoView({ block });
+  const [status, phone] = [document.querySelector("#%s-status"), window.innerWidth < 768];
+  if (phone) status.parentElement.style.minHeight = "100vh";
+  status.scrollIntoView({ block: phone ? "start" : "nearest" });
   return [];
 }"""
 

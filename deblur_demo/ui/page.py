@@ -32,7 +32,7 @@ from deblur_demo.ui.video import layout as video_layout
 from deblur_demo.ui.video.handlers import VideoHandlers
 
 _SWEEP_SECONDS = 300
-_SCREENS = ("image", "video", "compare", "lab", "models")  # as a link names them
+SCREENS = ("image", "video", "compare", "lab", "models")  # as a link names them
 
 
 def build() -> gr.Blocks:
@@ -85,7 +85,7 @@ def _follow_link(page: gr.Blocks, tabs: gr.Tabs, status: Mapping[str, gr.HTML]) 
 
     def follow(request: gr.Request) -> dict[gr.blocks.Block, object]:
         try:
-            screen = preset.linked_screen(request, _SCREENS)
+            screen = preset.linked_screen(request, SCREENS)
         except SettingError as error:
             return {status[preset.FIRST]: views.status(str(error), "error")}
         refused = " ".join(preset.Preset.of_link(request, screen).refused)

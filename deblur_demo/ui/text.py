@@ -95,7 +95,8 @@ def running(
         name: which of several photos; "" for a single one.
     """
     parts = [name] if name else []
-    parts.append(f"Iteration {index} of {last}" if last else f"Iteration {index}")
+    iteration = "iteration" if name else "Iteration"
+    parts.append(f"{iteration} {index} of {last}" if last else f"{iteration} {index}")
     if tiles > 1:
         parts.append(f"tile {tile} of {tiles}")
     if seconds is not None:

@@ -45,6 +45,19 @@ def test_a_sharp_photo_is_told_apart_and_plots_say_how_it_went(visit, cup):
     assert "Step 3: coarse" in words[2]
 
 
+def test_a_picture_that_is_still_on_its_way_lends_its_name_to_no_other(visit, cup):
+    page, held = visit(), []
+    page.route("**/*_step_02.png", lambda route: held.append(route))
+    run(page, cup, 2)
+    tag, crop = page.locator("#image-viewer .tag.after"), page.locator("#image-viewer .crop", has_text="Step 2")
+    assert page.locator("#image-viewer .right").input_value() == "2" and held
+    assert tag.inner_text() == "Step 1" and crop.locator("img").evaluate("image => image.naturalWidth") == 0
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("#image-viewer .tag.after:text-is('Step 2')")
+    assert crop.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 300
+
+
 @pytest.mark.parametrize(("button", "name"), [("#image-webp", "cup_steps.webp"), ("#image-mp4", "cup_steps.mp4")])
 def test_the_animation_is_downloaded_with_every_step(visit, cup, tmp_path, button, name):
     page = visit()

@@ -98,6 +98,14 @@ def test_without_a_truth_there_are_no_scores(page, shaky):
     assert [name for name, _ in names(last, page)] == ["Input", "wiener", "mtrnn-lite × 1"]
 
 
+def test_results_that_are_equal_to_the_input_are_named(page, sharp):
+    """Richardson-Lucy undoes a straight motion, and here it is given none."""
+    *_, last = page.run(*asked(sharp, ["mtrnn-lite", "richardson-lucy"], [1, 2]))
+    changes = {picture.figures.name: picture.figures.change for picture in last[page.screen.job.state].results}
+    assert {name for name, change in changes.items() if change == 0} == {"richardson-lucy × 1", "richardson-lucy × 2"}
+    assert compare_text.unchanged(["richardson-lucy × 1", "richardson-lucy × 2"]) in last[page.screen.table]
+
+
 def test_the_zip_holds_every_result_and_its_figures(page, shaky, sharp):
     *_, last = page.run(*asked(shaky, EVERY, [1], truth=sharp))
     run = last[page.screen.job.state]
@@ -115,7 +123,7 @@ def test_cancel_keeps_what_is_finished(page, shaky):
     for update in page.run(*asked(shaky, ["wiener", "mtrnn-lite"], [10])):
         last = update
         run = update.get(s.job.state) or run
-        if "Iteration 3" in update.get(s.job.status, ""):
+        if "iteration 3" in update.get(s.job.status, ""):
             run._unwanted.set()  # what ``stop`` does before it waits
     assert [picture.figures.name for picture in run.results] == ["wiener"]
     assert compare_text.kept(1, 2) in last[s.job.status] and Path(last[s.archive]["value"]).is_file()

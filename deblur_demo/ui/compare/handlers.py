@@ -55,7 +55,8 @@ class CompareHandlers:
         s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
         ticks = [s.models, s.iterations]
         page.load(self.offer_models, s.iterations, [s.models, s.planned], **at_once)
-        gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, **at_once)
+        # Of ticks in quick succession the last one counts.
+        gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, trigger_mode="always_last", **at_once)
         s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **at_once)
         gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **at_once)
 

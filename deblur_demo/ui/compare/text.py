@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from deblur_demo.ui import text
 
 SCREEN = "Compare"
 PHOTO = "Blurred photo"
 MODELS = "Models"
 ITERATIONS = "Iterations"
-ITERATIONS_HELP = "Of models that iterate: each number is a result of its own."
+ITERATIONS_HELP = "For models that iterate: each number gives a result of its own."
 RUN = "Compare"
 DOWNLOAD = "Download all results (ZIP)"
 INPUT = "Input"
@@ -53,6 +55,11 @@ def planned(count: int, limit: int) -> str:
         return "Tick at least one model and one number of iterations."
     results = "one result" if count == 1 else f"{count} results"
     return f"This makes {results}." if count <= limit else f"This makes {results}, but at most {limit} go at once."
+
+
+def unchanged(names: Sequence[str]) -> str:
+    """Of results that are equal to the input, e.g. of a classic filter that was given no straight motion."""
+    return f"{', '.join(names)}: found no blur to undo, so the photo is left as it is."
 
 
 def finished(count: int, seconds: float) -> str:

@@ -14,7 +14,7 @@ from deblur_demo.ui.viewer import text as viewer_text
 _FORMATS = {
     "seconds": "{:.2f}",
     "parameters": "{:,}",
-    "gmacs": "{:.3g}",
+    "gmacs": "{:,.1f}",
     "steps": "{}",
     "change": "{:.2f}",
     "psnr": "{:.2f}",
@@ -38,7 +38,7 @@ def table(run: CompareRun) -> str:
     rows = "".join(_row(picture.figures, columns, results) for picture in run.pictures)
     waiting = run.expected[len(run.results) :]
     rows += "".join(_row(Figures(name), columns, results, pending=True) for name in waiting)
-    notes = "".join(f"<li>{escape(line)}</li>" for line in (*_shrunk(run), *run.notices))
+    notes = "".join(f"<li>{escape(line)}</li>" for line in (*_shrunk(run), *_unchanged(results), *run.notices))
     return (
         f'<div class="figures"><table><caption>{compare_text.TABLE}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -61,6 +61,11 @@ def _shown(picture: Picture) -> dict:
 
 def _shrunk(run: CompareRun) -> list[str]:
     return [viewer_text.shrunk(run.scale)] if run.scale < 1 else []
+
+
+def _unchanged(results: list[Figures]) -> list[str]:
+    names = [figures.name for figures in results if figures.change == 0]
+    return [compare_text.unchanged(names)] if names else []
 
 
 def _row(figures: Figures, columns: list[str], results: list[Figures], pending: bool = False) -> str:

@@ -15,7 +15,7 @@ _FORMATS = {
     "step": "{}",
     "seconds": "{:.2f}",
     "change": "{:.2f}",
-    "sharpness": "{:.4g}",
+    "sharpness": "{:.2f}",
     "psnr": "{:.2f}",
     "ssim": "{:.4f}",
     "mse": "{:.1f}",

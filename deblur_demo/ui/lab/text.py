@@ -14,19 +14,19 @@ EXAMPLES = "Or take one of these:"
 PAD = {
     "title": "Camera path",
     "drawn": "drawn",
-    "lucky": "by lot",
+    "lucky": "random",
     "invite": "Draw here how the camera shakes",
-    "lot": "By lot",
-    "lot_help": "Throw another path",
+    "lot": "Random",
+    "lot_help": "Throw the dice for another path",
     "square": "square: {number} px",
     "exposed": "exposed",
     "whole": "shutter closed",
     "words": "Camera path across {width} by {height} pixels, {origin}; {level} of 13 frames are exposed",
 }
-SHIFT = "Length by lot"
-SHIFT_HELP = "In pixels. For a path by lot."
+SHIFT = "Length of a random path"
+SHIFT_HELP = "In pixels, from its start to its end."
 LEVEL = "Exposure"
-LEVEL_HELP = "Frames of 13 that the shutter is open for: TL13 is the longest blur."
+LEVEL_HELP = "For how many of 13 frames the shutter is open: 13 blurs the most."
 MORE = "Objects, noise, light"
 OBJECTS = "Moving objects"
 OBJECTS_HELP = "Pieces of the photo that travel on paths of their own."
@@ -34,8 +34,8 @@ NOISE = "Noise"
 NOISE_HELP = "1 is a phone indoors."
 SATURATION = "Brightest light"
 SATURATION_HELP = "Behind clipped white, as a multiple of it: lamps leave white streaks."
-SEED = "Number of the lot"
-SEED_HELP = "The same number draws the same path and the same noise."
+SEED = "Seed"
+SEED_HELP = "The same seed makes the same random path and the same noise."
 UPLOAD = "Repeat an exported shake (JSON)"
 
 # Actions
@@ -46,8 +46,8 @@ DEBLUR = "Deblur it"
 EMPTY_TITLE = "Your own blur will appear here"
 WELCOME = (
     ("Add a sharp photo", "or take an example"),
-    ("Draw a shake", "with mouse or finger; the dice throw one for you"),
-    ("Blur it, then deblur it", "the sharp photo is known, so every iteration gets its marks"),
+    ("Draw a shake", "with mouse or finger, or take a random one"),
+    ("Blur it, then deblur it", "the sharp photo is known, so every iteration is scored"),
 )
 
 # Results
@@ -69,7 +69,7 @@ WRITING = "Writing the pictures …"
 
 # API
 REPORT = "Shake and notices"
-PATH = "Path: [[x, y], …] in pixels, evenly spaced in time; empty: by lot"
+PATH = "Path: [[x, y], …] in pixels, evenly spaced in time; empty: a random one"
 
 # Refusals
 NO_PHOTO = ("No photo is chosen yet", "one sharp image file", "Drop a photo or choose an example")

@@ -9,6 +9,7 @@ const find = (name) => element.querySelector("." + name);
 const [comparer, view, both, lens, wipe, crops, legend] = ["comparer", "view", "both", "lens", "wipe", "crops", "legend"].map(find);
 const [left, right, differ, through] = [find("left"), find("right"), find("differ"), element.querySelector(".steps input")];
 const layers = [element.querySelector(".layer.before img"), element.querySelector(".layer.after img")];
+const tags = [...element.querySelectorAll(".tag")];
 const words = JSON.parse(comparer.dataset.words);
 const fill = (sentence, told) => sentence.replace(/\{(\w+)\}/g, (_, name) => told[name]);
 const CLOSEST = 32; // screen pixels a picture pixel
@@ -16,6 +17,7 @@ const STEP = 1.25; // of one press of + or -
 const ROOM = 4; // CSS pixels around a crop for the ring that says it has the focus
 const SETTLED = 200; // ms without another choice until the server is told
 let shown = null; // the pictures
+let seen = ["", ""]; // names of the two that the browser has got
 let chosen = [false, false]; // which sides the visitor has picked
 let apart = false; // whether the difference is shown
 let telling = 0; // the timer for the server
@@ -106,7 +108,6 @@ function dress() {
   sides.forEach((picture, side) => {
     if (layers[side].getAttribute("src") !== picture.file.url) layers[side].src = picture.file.url;
     layers[side].alt = picture.name;
-    element.querySelectorAll(".tag")[side].textContent = picture.name;
   });
   const coloured = sides.find((picture) => picture.legend); // its difference to a photo would say nothing
   const difference = apart && !coloured;
@@ -114,8 +115,7 @@ function dress() {
   differ.setAttribute("aria-pressed", String(difference));
   both.style.filter = difference ? `url(#${both.dataset.filter})` : "";
   view.classList.toggle("apart", difference);
-  view.classList.toggle("same", left.value === right.value);
-  if (difference) find("tag").textContent = fill(words.apart, { left: sides[0].name, right: sides[1].name });
+  tag();
   legend.hidden = !difference && !coloured;
   if (!legend.hidden) {
     const high = fill(words.most, { levels: legend.dataset.brightest });
@@ -130,6 +130,18 @@ function dress() {
   [...crops.children].forEach((cell, number) => cell.setAttribute("aria-pressed", String(number === index)));
   reveal(crops.children[index]);
 }
+
+// The names over the pictures. A picture stays until the next one has come, and so does its name.
+function tag() {
+  layers.forEach((image, side) => {
+    if (image.complete) seen[side] = image.alt;
+    image.style.visibility = seen[side] ? "" : "hidden"; // one of another size would be stretched
+  });
+  view.classList.toggle("same", seen[0] === seen[1]);
+  tags.forEach((place, side) => (place.textContent = seen[side]));
+  if (view.classList.contains("apart")) tags[0].textContent = fill(words.apart, { left: seen[0], right: seen[1] });
+}
+for (const image of layers) image.addEventListener("load", tag);
 
 // A crop of a row that scrolls, all of it, without the page moving.
 function reveal(cell) {
@@ -174,14 +186,16 @@ function list(side) {
   });
 }
 
-function fillCrops() {
+function fillCrops(another) {
   while (crops.children.length > shown.pictures.length) crops.lastChild.remove();
   shown.pictures.forEach((picture, index) => {
     const cell = crops.children[index] || crop();
-    const image = cell.querySelector("img");
+    const [old, name] = ["img", "b"].map((part) => cell.querySelector(part));
+    const image = another || name.textContent !== picture.name ? Object.assign(new Image(), { alt: "", draggable: false }) : old;
+    if (image !== old) old.replaceWith(image); // it would stay below the new name until the new picture has come
     cell.disabled = !picture.file;
     cell.title = picture.file ? fill(words.pick, picture) : words.waiting;
-    cell.querySelector("b").textContent = picture.name;
+    name.textContent = picture.name;
     cell.querySelector("i").textContent = picture.note;
     if (picture.file && image.getAttribute("src") !== picture.file.url) image.src = picture.file.url;
     if (!picture.file) image.removeAttribute("src");
@@ -192,6 +206,7 @@ function update() {
   const before = [left, right].map((side) => shown?.pictures[side.value]?.name);
   const told = props.value?.pictures ? props.value : null; // right after the page has made it, it is an update to come
   const another = !shown || shown.pictures[0].file.url !== told?.pictures[0].file.url;
+  if (told && (told.width !== shown?.width || told.height !== shown?.height)) seen = ["", ""];
   shown = told;
   comparer.hidden = !shown;
   if (!shown) {
@@ -204,7 +219,7 @@ function update() {
   through.max = Math.max(shown.steps - 1, 1);
   find("told").textContent = shown.told;
   [left, right].forEach(list);
-  fillCrops();
+  fillCrops(another);
   if (another) {
     [chosen, apart, scale, line] = [[false, false], false, 0, 0.5];
     middle = spot = whole().map((side) => side / 2);
