@@ -5,6 +5,7 @@ Beside a GPU, reading and writing run in threads of their own, so that it never 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -220,8 +221,10 @@ def expected_frames(info: ClipInfo, job: ClipJob) -> int | None:
     """Frames in the part that a job takes, as far as the source tells; None if unknown."""
     if info.frames is None or not info.seconds:
         return info.frames
-    seconds = min(info.seconds, info.seconds if job.end is None else job.end) - job.start
-    return max(1, round(info.frames * seconds / info.seconds))
+    rate, end = info.frames / info.seconds, info.seconds if job.end is None else min(job.end, info.seconds)
+    # Frames begin at multiples of 1 / rate, and one that begins at a mark must not slip to its other side.
+    first, last = (math.ceil(round(mark * rate, 3)) for mark in (job.start, end))
+    return max(1, last - first)
 
 
 def _part(path: Path, job: ClipJob, skipped: int, notices: list[str]) -> Iterator[Frame]:

@@ -14,12 +14,13 @@ import pytest
 
 from deblur_demo import metrics
 from deblur_demo.cli import main
-from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip, maker
+from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip, expected_frames, maker
 from deblur_demo.errors import InputError, OutputError, SettingError
-from deblur_demo.media.clip import read_frames
+from deblur_demo.media.clip import probe, read_frames
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.pipeline import Job, open_deblurrer, resolve
+from deblur_demo.ui.examples import CLIPS
 
 CLIP_TIMES = tuple(Fraction(ms, 1000) for ms in (0, 33, 66, 200, 233, 500))  # of the clip of ``shaky_clip``
 
@@ -71,6 +72,13 @@ def test_every_frame_is_the_photos_result_at_its_own_time(clip_job, deblurrer, o
     for frame, report in zip(written, reports, strict=True):
         assert metrics.psnr(luma(frame.pixels), luma(report.restored)) > 33, "H.264 at the default quality"
     assert sound_packets(clip_job.target) == sound_packets(clip_job.source)
+
+
+@pytest.mark.parametrize("part", [(0.0, None), (0.0, 0.3), (0.3, 0.5), (0.25, 1.0), (1.9, None), (0.0, 99.0)])
+def test_the_frames_of_a_part_are_known_before(tmp_path, part):
+    steady = CLIPS[0].clip  # 24 frames a second
+    expected = expected_frames(probe(steady), ClipJob(steady, tmp_path / "out.mp4", *part))
+    assert expected == len(list(read_frames(steady, *part)))
 
 
 def test_a_part_without_frames_is_refused_and_makes_no_file(clip_job, deblurrer):
