@@ -154,7 +154,7 @@ def test_only_a_photo_on_its_own_offers_its_copy(run):
         ),
         (
             replace(BLURRED, advice=("more_iterations",)),
-            "Edges are 15 % steeper, but most of the blur is left (estimate 0.66 before, 0.65 now). "
+            "Edges are 15 % steeper, but most of the blur is left (blur estimate 0.65). "
             "It is 1.47 dB closer to the sharp reference than before. Try more iterations.",
         ),
         (

@@ -67,7 +67,7 @@ CHANGED = {
     "plain": "Changed by {change:.1f} of 255 levels on average.",
     "sharp": "The photo was sharp already (blur estimate {blur}). Its edges are {steeper}.",
     "soft": "The photo was only slightly blurred (blur estimate {blur}). Its edges are {steeper}.",
-    "blurred": "Edges are {steeper}, but most of the blur is left (estimate {blur} before, {after} now).",
+    "blurred": "Edges are {steeper}, but most of the blur is left (blur estimate {after}).",
 }
 CLEARED = "Less blurred: the estimate fell from {blur} to {after}, edges are {steeper}."
 CLOSER = "It is {gain:.2f} dB closer to the sharp reference than before."
