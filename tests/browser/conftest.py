@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from docs import serving
+
 # What the UI library's own upload bar says whenever it closes its stream, after every upload; not ours to mend.
 EXPECTED = ("Method not implemented.",)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
@@ -22,7 +18,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 def chromium():
     """The browser; its tests are skipped where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    binary = serving.chromium()
     if binary is None:
         pytest.skip("no Chromium on this machine")
     with playwright.sync_playwright() as driver:
@@ -43,29 +39,8 @@ def address(chromium, cache, tmp_path_factory, lively_checkpoint):
     weights = tmp_path_factory.mktemp("weights")
     for suffix in (".safetensors", ".json"):
         shutil.copy(lively_checkpoint.with_suffix(suffix), weights / f"mtrnn-lite{suffix}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "DEBLUR_CACHE": str(weights),
-        "GRADIO_TEMP_DIR": str(cache),
-        "GRADIO_SERVER_PORT": str(port),
-    }
-    log = tmp_path_factory.mktemp("log") / "app.log"
-    with open(log, "w") as output:
-        app = subprocess.Popen([sys.executable, ROOT / "app.py"], env=environment, stdout=output, stderr=output)
-    try:
-        for _ in range(900):
-            assert app.poll() is None, log.read_text()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        app.terminate()
-        app.wait()
+    with serving.app({"DEBLUR_CACHE": str(weights), "GRADIO_TEMP_DIR": str(cache)}) as where:
+        yield where
 
 
 @pytest.fixture
