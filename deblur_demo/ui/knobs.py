@@ -91,10 +91,15 @@ class Knobs:
         chosen = pipeline.default_model()
         return {self.model: gr.update(choices=offered, value=chosen), **self.pick_model(chosen, auto)}
 
-    def pick_model(self, model: str, auto: bool) -> Updates:
-        """Say what the network is and costs, and offer the knobs that it has."""
+    def pick_model(self, model: str | None, auto: bool) -> Updates:
+        """Say what the network is and costs, and offer the knobs that it has.
+
+        Who leaves the picker before the networks are there has picked None.
+        """
         from deblur_demo import catalogue
 
+        if model is None:
+            return {self.about: gr.skip()}
         try:
             row = row_of(model)
         except CheckpointError as error:  # weights of the visitor's own that are gone

@@ -152,7 +152,8 @@ def about_model(row: dict, fetched: bool) -> str:
     parts = [f"{row['parameters'] / 1e6:.1f} million parameters"]
     parts.append(f"{row['gmacs']:.3g} GMACs a step at 256 × 256")
     if row["ready"]:
-        parts.append(f"trained for {row['trained_for']} blur")
+        kind, _, footage = row["trained_for"].partition(", ")
+        parts.append(f"trained for {kind} blur" + (f" in {footage}" if footage else ""))
     needs = "" if row["ready"] else f" It {commands(row['needs'])}"
     if fetched:
         needs = " Its weights are on the Hugging Face Hub: the first run fetches them."

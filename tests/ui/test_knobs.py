@@ -38,6 +38,16 @@ def test_a_number_is_asked_for_before_the_networks_are_there_unless_a_link_says_
     assert controls.set_auto(None, False)[controls.iterations] == gr.update(interactive=True)
 
 
+def test_a_picker_left_before_the_networks_are_there_says_nothing(controls):
+    assert controls.pick_model(None, False) == {controls.about: gr.skip()}
+
+
+def test_a_network_for_clips_is_said_to_be_one():
+    row = {**knobs.row_of("mlfa-s"), "ready": True, "gmacs": 43.8}
+    assert "trained for motion blur in video." in text.about_model(row, False)
+    assert "trained for Gaussian blur." in text.about_model({**row, "trained_for": "Gaussian"}, False)
+
+
 def test_the_line_about_a_network_says_what_it_costs_and_needs(controls):
     about = controls.pick_model("dmphn", False)[controls.about]
     assert f"{catalogue.gmacs('dmphn'):.3g} GMACs a step at 256 × 256" in about

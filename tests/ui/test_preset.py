@@ -13,7 +13,7 @@ from fastapi import Request
 from deblur_demo.errors import SettingError
 from deblur_demo.pipeline import default_model
 from deblur_demo.ui import knobs
-from deblur_demo.ui.page import _SCREENS
+from deblur_demo.ui.page import SCREENS
 from deblur_demo.ui.preset import Preset, linked_screen
 
 
@@ -89,10 +89,10 @@ def test_a_link_is_about_its_own_screen_and_else_about_the_first(weights):
 
 
 def test_a_link_opens_a_screen_that_exists():
-    assert linked_screen(request("screen=lab"), _SCREENS) == "lab"
-    assert linked_screen(request("iterations=3"), _SCREENS) == "image"
+    assert linked_screen(request("screen=lab"), SCREENS) == "lab"
+    assert linked_screen(request("iterations=3"), SCREENS) == "image"
     with pytest.raises(SettingError, match="'attic'.*image, video"):
-        linked_screen(request("screen=attic"), _SCREENS)
+        linked_screen(request("screen=attic"), SCREENS)
 
 
 def test_a_page_opens_as_it_was_left(controls):

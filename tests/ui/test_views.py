@@ -25,7 +25,7 @@ def cells(html: str) -> list[list[str]]:
 def test_rows_for_steps_to_come_are_reserved():
     rows = cells(table(Result("a.png", 7, STEPS), shown=2))
     assert len(rows) == 7 and {len(row) for row in rows} == {4}
-    assert rows[1] == ["1", "0.25", "1.50", "0.4"] and rows[0][1:3] == ["–", "–"]
+    assert rows[1] == ["1", "0.25", "1.50", "0.40"] and rows[0][1:3] == ["–", "–"]
     assert rows[5] == ["5", "", "", ""]
 
 
