@@ -42,6 +42,8 @@ _OTHER = ("suggested_hardware", "suggested_storage", "pinned", "header", "fullWi
 # huggingface.co/docs/hub/spaces-zerogpu
 ZERO_PYTHONS, ZERO_TORCH = ("3.10", "3.12"), ">=2.8,<2.12"
 _LARGEST, _TOTAL = 10 * 1024**2, 1024**3  # bytes: of a file in git itself, and of a Space's repository
+# Of the .gitattributes that a repository on the Hub begins with, and keeps unless ours replaces it, what concerns us.
+_RULES_OF_THE_HUB = ("*.safetensors filter=lfs diff=lfs merge=lfs -text",)
 
 
 def belonging(root: Path = ROOT) -> list[Path]:
@@ -128,7 +130,7 @@ def _needs(root: Path) -> tuple[list[Requirement], list[str]]:
 
 def _sizes(root: Path) -> Iterator[str]:
     rules, total = root / ".gitattributes", 0
-    lines = rules.read_text(encoding="utf-8").splitlines() if rules.is_file() else []
+    lines = rules.read_text(encoding="utf-8").splitlines() if rules.is_file() else _RULES_OF_THE_HUB
     patterns = [line.split()[0] for line in lines if "filter=lfs" in line.split()]
     for path in belonging(root):
         size = (root / path).stat().st_size
