@@ -52,6 +52,7 @@ class Run:
         self.folder = self.folder_of(root, self.token)
         self.done = False
         self._before: list[Run] = []
+        self._shown = False
         self._unwanted, self._ended = Event(), Event()
         with on_disk(self.folder):
             self.folder.mkdir(parents=True)
@@ -77,6 +78,10 @@ class Run:
 
     def on_stage(self) -> None:
         """Say that the page shows this run from now on."""
+        self._shown = True
+        self._retire()
+
+    def _retire(self) -> None:
         while self._before:
             self._before.pop().leave()
 
@@ -106,10 +111,10 @@ class Run:
         return True
 
     def end(self) -> None:
-        """Say that nothing more will come; without a result the folder goes."""
-        self.on_stage()
+        """Say that nothing more will come; without a result the folder goes, at once if no page has seen it."""
+        self._retire()
         if not self.done:
-            self.leave()
+            self.leave() if self._shown else self.discard()
         self._ended.set()
 
     def leave(self) -> None:

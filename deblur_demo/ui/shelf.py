@@ -108,8 +108,6 @@ def load(files: Sequence[str] | None, address: str | None, own: Sequence[OwnWeig
         intake.admit(brought.weights)
         brought.done = True
     finally:
-        if not brought.done:
-            brought.discard()  # no page knows of it
         brought.end()
     return brought
 

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from skimage import data
 
 from docs import serving
 
@@ -74,3 +76,11 @@ def visit(chromium, address, console):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    """A corner of scikit-image's moving clock, 160 x 120."""
+    path = tmp_path / "clock.png"
+    Image.fromarray(data.clock()[90:210, 120:280]).save(path)
+    return path

@@ -18,14 +18,6 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def photo(tmp_path) -> Path:
-    """A corner of scikit-image's moving clock, 160 x 120."""
-    path = tmp_path / "clock.png"
-    Image.fromarray(data.clock()[90:210, 120:280]).save(path)
-    return path
-
-
-@pytest.fixture
 def screen(visit):
     """The compare screen of a new visitor: ``screen(width, height)``."""
 

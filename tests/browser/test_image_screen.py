@@ -17,14 +17,6 @@ from deblur_demo.media.heat import paint
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def photo(tmp_path) -> Path:
-    """A corner of scikit-image's moving clock, 160 x 120."""
-    path = tmp_path / "clock.png"
-    Image.fromarray(data.clock()[90:210, 120:280]).save(path)
-    return path
-
-
 def give(page, *paths: Path) -> None:
     """Put photos on the page, as a visitor does who has some there already or not."""
     if page.locator("#photos button[aria-label=Clear]").count():

@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from skimage import data
 
 from deblur_demo.models.checkpoint import BUNDLED
 from tests.browser.tabs import go_to
@@ -40,7 +38,7 @@ def offered(page) -> list[str]:
     return [name.replace("✓", "").strip() for name in names]
 
 
-def test_own_weights_are_offered_to_their_visitor_alone(visit, files, tmp_path):
+def test_own_weights_are_offered_to_their_visitor_alone(visit, files, photo):
     page, other = visit(), visit()
     go_to(page, "Models")
     page.wait_for_selector("#models-cards article")
@@ -59,8 +57,6 @@ def test_own_weights_are_offered_to_their_visitor_alone(visit, files, tmp_path):
     assert names[0] == "mine · yours, mtrnn-lite" and names[1] == "mtrnn-lite"
     assert not any("yours" in name for name in offered(other))
 
-    photo = tmp_path / "clock.png"
-    Image.fromarray(data.clock()[90:210, 120:280]).save(photo)
     page.locator("#photos input[type=file]").first.set_input_files(photo)
     page.wait_for_selector("#photos .thumbnail-item img")
     page.click("#image-model input")
