@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from deblur_demo.media.frames import to_tensor
 from deblur_demo.models.contract import Restorer, centre_frame
-from training.loop import Trainer
-from training.onlooker import Onlooker
+from training.loop import Onlooker, Trainer
 from training.scores import Pair, fitted, windows
 
 STRIP = 192  # side of a picture in a strip, in pixels

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.synthesis.camera import CameraSettings
@@ -95,6 +96,8 @@ class Recipe:
         freeze: parts of the network that are not trained, named alike ("first" of ``mlfa``).
         warmup: updates over which the rate rises from zero.
         clip: largest gradient norm.
+        optimiser: what turns gradients into steps. "muon" learns from the same crops what "adamw"
+            needs far more of, at some arithmetic for every weight: worth it where networks are wide.
         ema: decay of the averaged weights, which are the ones validated and kept.
         iterations: of an iterative network when it is validated; 0: the network's own number.
         validate_every: updates between two validations; the first come earlier.
@@ -116,6 +119,7 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     warmup: int = 500
     clip: float = 0.2
+    optimiser: Literal["adamw", "muon"] = "adamw"
     ema: float = 0.999
     iterations: int = 0
     validate_every: int = 2000

@@ -15,6 +15,7 @@ from training.compiled import Compiled
 from training.config import Recipe
 from training.losses.objective import Objective, Predictions
 from training.machine import Machine
+from training.muon import Muon
 from training.parts import parameter_groups
 from training.passes import Pass
 
@@ -58,8 +59,10 @@ class Learner:
             # Several processes exchange gradients in the middle of a pass, which is not recorded with it.
             graphs = machine.device.type == "cuda" and machine.processes == 1
             self._call = self.compiled = Compiled(self._network, caches, graphs)
-        self.optimiser = torch.optim.AdamW(
-            groups, lr=recipe.rate, betas=(0.9, 0.999), weight_decay=0.0, fused=machine.fused
+        self.optimiser = (
+            Muon(groups, recipe.rate)
+            if recipe.optimiser == "muon"
+            else torch.optim.AdamW(groups, recipe.rate, betas=(0.9, 0.999), weight_decay=0.0, fused=machine.fused)
         )
 
     def start_from(self, model: Restorer, part: str = "") -> None:

@@ -27,11 +27,30 @@ from training.data.corpus import Corpus
 from training.deadline import Deadline, GivenUp
 from training.learner import Learner
 from training.machine import Machine
-from training.onlooker import Onlooker
 from training.state import load_state, save_state, state_file
 
 if TYPE_CHECKING:  # needs OpenCV and scikit-image, which a run without validation does not
     from training.scores import Pair
+
+
+class Onlooker:
+    """Whoever looks on while a run trains: is told what happens, and keeps it to itself.
+
+    Args:
+        trainer: the run, before the first batch of a go.
+    """
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+
+    def batch(self, loss: float, rate: float) -> None:
+        """After every batch: loss and learning rate of its last iteration."""
+
+    def validation(self, name: str, psnr: list[float], pairs: Sequence[Pair]) -> None:
+        """After every validation, for each set: its name, dB per step with the input first, and its pictures."""
+
+    def close(self) -> None:
+        """At the end of the go."""
 
 
 class Trainer:

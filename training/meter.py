@@ -12,8 +12,7 @@ import torch
 from deblur_demo.models.complexity import OperationCounter
 from deblur_demo.models.contract import centre_frame
 from deblur_demo.runtime.device import synchronize
-from training.loop import Trainer
-from training.onlooker import Onlooker
+from training.loop import Onlooker, Trainer
 from training.passes import Pass
 
 if TYPE_CHECKING:

@@ -29,9 +29,8 @@ from training.data.ahead import Feed
 from training.data.corpus import Corpus, load_corpus
 from training.data.pack import pack
 from training.deadline import Deadline, GivenUp
-from training.loop import Trainer
+from training.loop import Onlooker, Trainer
 from training.machine import Machine
-from training.onlooker import Onlooker
 from training.scores import Pair
 from training.shards import read_shards, write_shards
 from training.state import load_state, save_state

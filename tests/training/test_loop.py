@@ -31,7 +31,9 @@ def corpus(corpus_folder: Path) -> Corpus:
     return load_corpus(corpus_folder, CPU)
 
 
-def test_resumed_equals_uninterrupted(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_resumed_equals_uninterrupted(optimiser: str, recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    recipe = replace(recipe, optimiser=optimiser)
     whole = Trainer(recipe, corpus, tmp_path / "whole", CPU)
     losses = [whole.train_batch()[0] for _ in range(4)]
 
