@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -85,6 +86,8 @@ def save(model: Restorer, path: Path, card: Card, dtype: torch.dtype = torch.flo
     written = Card(**{**asdict(card), "sha256": sha256(partial)})
     card_partial = path.with_suffix(".json.partial")
     card_partial.write_text(json.dumps(asdict(written), indent=2) + "\n")
+    # Safetensors makes files that nobody else may read.
+    shutil.copymode(card_partial, partial)
     os.replace(partial, path)
     os.replace(card_partial, path.with_suffix(".json"))
     return written

@@ -51,6 +51,10 @@ def test_what_is_saved_comes_back(tmp_path):
         assert torch.equal(next(loaded.run(window, 1)).image, next(network.run(window, 1)).image)
 
 
+def test_whoever_may_read_the_card_may_read_the_weights(saved):
+    assert saved.stat().st_mode == saved.with_suffix(".json").stat().st_mode
+
+
 def test_half_precision_halves_the_file_and_nothing_partial_stays(saved, tmp_path):
     assert 2 * 2_643_308 < saved.stat().st_size < 2 * 2_643_308 + 16_384
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.safetensors"]
