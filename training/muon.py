@@ -38,8 +38,8 @@ class Muon(Optimizer):
         super().__init__(groups, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
-        """Update the weights that have a gradient; ``closure`` is there for schedulers and not called."""
+    def step(self) -> None:
+        """Update the weights that have a gradient."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -50,7 +50,7 @@ class Muon(Optimizer):
                 momentum = state["momentum"].mul_(group["momentum"]).add_(weight.grad)
                 # Nesterov's look ahead.
                 ahead = weight.grad.add(momentum, alpha=group["momentum"])
-                matrix = ahead.flatten(1) if ahead.ndim > 1 else ahead[:, None]
+                matrix = ahead.reshape(len(ahead), -1)
                 size = _SIZE * sqrt(max(matrix.shape))
                 weight.add_(orthogonal(matrix).reshape(weight.shape), alpha=-group["lr"] * size)
 
