@@ -14,7 +14,7 @@ from deblur_demo.errors import CheckpointError, SettingError
 from training.losses.adversarial import PatchDiscriminator, discriminator_loss, generator_loss
 from training.losses.objective import Objective, shrunk
 from training.losses.perceptual import LAYERS, Perceptual, VGG16Features
-from training.losses.terms import charbonnier, edge, fft, l1, mse, weighted
+from training.losses.terms import charbonnier, edge, fft, l1, mse, psnr, weighted
 from training.losses.weights import Loss
 from training.machine import Machine
 
@@ -54,6 +54,16 @@ def test_equal_images_cost_nothing_but_epsilon(images):
     same = images[0]
     assert float(weighted(Loss(l1=1, mse=1, fft=1), same, same)) == 0
     assert float(charbonnier(same, same, 0.01)) == pytest.approx(0.01)
+    assert float(psnr(same, same, 0.01)) == 0
+
+
+def test_decibels_are_those_of_every_picture_for_itself(images):
+    estimate, truth = images
+    squares = (estimate - truth).double().square().flatten(1).mean(1)
+    assert float(psnr(estimate, truth, 1e-4)) == pytest.approx(float(10 * squares.log10().mean() + 80), abs=1e-4)
+    # A tenth of the difference is 20 dB less for each of the two, however large it was.
+    nearer = torch.stack((truth[0] + (estimate - truth)[0] / 10, estimate[1]))
+    assert float(psnr(estimate, truth, 1e-5) - psnr(nearer, truth, 1e-5)) == pytest.approx(10, abs=1e-3)
 
 
 def test_the_edge_term_sees_edges_only(images):
@@ -65,10 +75,10 @@ def test_the_edge_term_sees_edges_only(images):
 
 
 def test_the_sum_is_weighted(images):
-    weights = Loss(l1=2.0, mse=3.0, charbonnier=0.5, edge=0.05, fft=0.1, epsilon=0.02)
+    weights = Loss(l1=2.0, mse=3.0, charbonnier=0.5, psnr=0.2, edge=0.05, fft=0.1, epsilon=0.02)
     by_hand = (
         2 * l1(*images) + 3 * mse(*images) + 0.5 * charbonnier(*images, 0.02) + 0.05 * edge(*images, 0.02)
-        + 0.1 * fft(*images)
+        + 0.2 * psnr(*images, 0.02) + 0.1 * fft(*images)
     )  # fmt: skip
     assert float(weighted(weights, *images)) == pytest.approx(float(by_hand), rel=1e-6)
 

@@ -24,6 +24,15 @@ def charbonnier(estimate: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tenso
     return ((estimate - truth).square() + epsilon**2).sqrt().mean()
 
 
+def psnr(estimate: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Decibels of a picture's mean squared difference above epsilon², mean over pictures (Chen 2022, NAFNet).
+
+    Pictures count alike, whether little or much is wrong with them; 0 for equal ones.
+    """
+    squares = (estimate - truth).square().mean(dim=(1, 2, 3))
+    return 10 * (1 + squares / epsilon**2).log10().mean()
+
+
 def edge(estimate: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tensor:
     """Charbonnier difference of the Laplacians (SGENet, equation 4).
 
@@ -48,6 +57,7 @@ def weighted(weights: Loss, estimate: Tensor, truth: Tensor) -> Tensor:
         (weights.l1, l1),
         (weights.mse, mse),
         (weights.charbonnier, lambda a, b: charbonnier(a, b, weights.epsilon)),
+        (weights.psnr, lambda a, b: psnr(a, b, weights.epsilon)),
         (weights.edge, lambda a, b: edge(a, b, weights.epsilon)),
         (weights.fft, fft),
     )

@@ -14,11 +14,13 @@ class Loss:
         l1: weight of the mean absolute difference.
         mse: weight of the mean squared difference.
         charbonnier: weight of the smooth absolute difference (SGENet, equation 3).
+        psnr: weight of the mean squared difference in decibels, every picture for itself (Chen 2022).
         edge: weight of the Charbonnier difference of the Laplacians (SGENet, equation 4).
         fft: weight of the mean absolute difference of the orthonormal Fourier transforms.
         perceptual: weight of the difference of VGG16 features (Brehm 2020, section 3.3).
         gan: weight of what a discriminator says (Brehm 2020, section 3.3).
-        epsilon: where the Charbonnier terms turn from squared to absolute.
+        epsilon: where the Charbonnier terms turn from squared to absolute, and a difference that ``psnr``
+            hardly sees.
         vgg16: file with VGG16's weights, needed by ``perceptual``; nothing is fetched.
         vgg16_layer: convolution whose rectified output is compared, "conv3_3" in Brehm 2020.
         gan_kind: "standard", "least-squares" or "relativistic" (average, with least squares).
@@ -30,6 +32,7 @@ class Loss:
     l1: float = 1.0
     mse: float = 0.0
     charbonnier: float = 0.0
+    psnr: float = 0.0
     edge: float = 0.0
     fft: float = 0.0
     perceptual: float = 0.0
