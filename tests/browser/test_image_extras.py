@@ -51,7 +51,7 @@ def test_a_picture_that_is_still_on_its_way_lends_its_name_to_no_other(visit, cu
     run(page, cup, 2)
     tag, crop = page.locator("#image-viewer .tag.after"), page.locator("#image-viewer .crop", has_text="Step 2")
     assert page.locator("#image-viewer .right").input_value() == "2" and held
-    assert tag.inner_text() != "Step 2"  # but the name of the last picture that came, if one did
+    assert tag.inner_text() in ("Input", "Step 1", "")  # of the last picture that came in time, if one did
     assert crop.locator("img").evaluate("image => image.naturalWidth") == 0
     for route in held:
         route.continue_()

@@ -61,7 +61,7 @@ def test_decibels_are_those_of_every_picture_for_itself(images):
     estimate, truth = images
     squares = (estimate - truth).double().square().flatten(1).mean(1)
     assert float(psnr(estimate, truth, 1e-4)) == pytest.approx(float(10 * squares.log10().mean() + 80), abs=1e-4)
-    # A tenth of the difference is 20 dB less for each of the two, however large it was.
+    # A tenth of the difference is 20 dB less for one of two pictures, so 10 in their mean, however large it was.
     nearer = torch.stack((truth[0] + (estimate - truth)[0] / 10, estimate[1]))
     assert float(psnr(estimate, truth, 1e-5) - psnr(nearer, truth, 1e-5)) == pytest.approx(10, abs=1e-3)
 
