@@ -47,7 +47,7 @@ class Learner:
         self._recipe, self._machine = recipe, machine
         torch.manual_seed(recipe.seed)
         model = registry.build(recipe.model, **recipe.settings)
-        self.model = model.to(machine.device, memory_format=torch.channels_last).train()
+        self.model = machine.laid_out(model).train()
         self._shares, groups = parameter_groups(self.model, recipe)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.objective = Objective(recipe.loss, machine, recipe.clip)

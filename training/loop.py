@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from deblur_demo.errors import CheckpointError
+from deblur_demo.errors import CheckpointError, SettingError
 from deblur_demo.models import checkpoint
 from deblur_demo.models.contract import Estimate, centre_frame
 from training.config import Recipe
@@ -31,6 +31,8 @@ from training.state import load_state, save_state, state_file
 
 if TYPE_CHECKING:  # needs OpenCV and scikit-image, which a run without validation does not
     from training.scores import Pair
+
+HOPELESS = 50  # updates from the first that change nothing; fp16 leaves out some until its losses are scaled
 
 
 class Onlooker:
@@ -158,6 +160,9 @@ class Trainer:
 
         Returns:
             Loss and learning rate of the last iteration.
+
+        Raises:
+            SettingError: no update since the first has changed a weight.
         """
         pieces = self._feed.take(self.batch, self.update)
         self.batch += 1
@@ -181,6 +186,12 @@ class Trainer:
             return float("nan"), rate
         # Asked for once a batch, because the program waits for the device until it knows.
         self.skipped += len(fine) - int(torch.stack(fine).sum())
+        if self.skipped == self.update >= HOPELESS:
+            raise SettingError(
+                f"not one of the first {self.update} updates was finite",
+                "finite losses and gradients",
+                "Train with --precision fp32, or a lower rate",
+            )
         return float(losses[-1]), rate
 
     def validate(self, validation: dict[str, Sequence[Pair]], told: Onlooker, deadline: Deadline) -> bool:

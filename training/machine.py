@@ -8,6 +8,7 @@ may train several runs in different ones.
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import warnings
@@ -73,6 +74,17 @@ class Machine:
                 "Change --batch, or accumulate in the recipe",
             )
         return pieces
+
+    def laid_out(self, network: nn.Module) -> nn.Module:
+        """The network on this device, with its weights in the order in memory that convolves fastest."""
+        network = network.to(self.device, memory_format=torch.channels_last)
+        if self.device.type == "cpu" and self._dtype == torch.bfloat16:
+            for layer in network.modules():
+                if isinstance(layer, nn.Conv2d) and max(layer.dilation) > 1 and layer.in_channels % 16:
+                    # oneDNN, as in torch 2.13, returns NaN for the weights' gradient of these in channels-last.
+                    layer.to(memory_format=torch.contiguous_format)
+                    layer.register_forward_pre_hook(_contiguous)
+        return network
 
     def autocast(self) -> AbstractContextManager:
         """Within it, networks compute in the run's format."""
@@ -144,10 +156,17 @@ class Machine:
         return float(self._accelerator.reduce(chosen, "sum"))
 
 
+def _contiguous(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    return (inputs[0].contiguous(),)
+
+
 def _join(device: torch.device):
     """The processes by Accelerate."""
     from accelerate import Accelerator, DistributedDataParallelKwargs
 
     # Buffers are constants here, so there is no need to hand them round before every pass.
     sharing = DistributedDataParallelKwargs(broadcast_buffers=False)
-    return Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[sharing])
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[sharing])
+    # Its threads let go of what was exchanged last a moment later, and abort the process if Python is gone by then.
+    atexit.register(accelerator.end_training)
+    return accelerator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
@@ -13,14 +14,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from deblur_demo.errors import CheckpointError
-from deblur_demo.models import checkpoint
+from deblur_demo.errors import CheckpointError, SettingError
+from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate
 from training.board import Board
 from training.config import Curriculum, Loss, Recipe
 from training.data.corpus import Corpus, load_corpus
-from training.loop import Trainer
+from training.loop import HOPELESS, Trainer
 from training.losses.terms import l1
+from training.machine import Machine
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -113,6 +115,31 @@ def test_a_loss_that_is_not_finite_is_skipped(recipe: Recipe, corpus: Corpus, tm
     assert trainer.skipped == trainer.update > 0
     for name, value in trainer.model.state_dict().items():
         torch.testing.assert_close(value, before[name], equal_nan=True, atol=0, rtol=0)
+
+
+def test_a_run_that_learns_nothing_ends(recipe: Recipe, corpus: Corpus, tmp_path: Path):
+    trainer = Trainer(replace(recipe, updates=HOPELESS + 20), corpus, tmp_path, CPU)
+    with torch.no_grad():
+        trainer.model.head.bias[0] = float("nan")
+    with pytest.raises(SettingError, match="not one of the first .*--precision fp32"):
+        trainer.run(minutes=1, validation={})
+
+
+# Widths of 24, 30 and 36 with dilation, of 64 with it, without dilation.
+@pytest.mark.parametrize("model", ["sgenet-s", "brehm-stage1-s", "mtrnn-lite"])
+def test_gradients_in_bf16_point_where_those_in_fp32_do(model: str):
+    torch.manual_seed(1)
+    plain, window = registry.build(model), torch.rand(2, 1, 3, 64, 64)
+    gradients = []
+    for precision in ("fp32", "bf16"):
+        machine = Machine(CPU, precision)
+        network = machine.laid_out(copy.deepcopy(plain)).train()
+        with machine.autocast():
+            image = network(window, window[:, 0], ()).image
+        l1(image.float(), window[:, 0].flip(-1)).backward()
+        learned = (weight.grad for weight in network.parameters() if weight.grad is not None)
+        gradients.append(torch.cat([gradient.flatten() for gradient in learned]))
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.95
 
 
 def test_a_go_leaves_state_best_weights_and_card(recipe: Recipe, corpus: Corpus, corpus_folder: Path, tmp_path: Path):
