@@ -9,9 +9,8 @@ import gradio as gr
 
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import DEVICE_QUEUE
+from deblur_demo.ui.events import AT_ONCE, PRIVATE, Updates
 from deblur_demo.ui.runs import Run, expire
-
-Updates = dict[gr.components.Component, object]
 
 # On a phone the stage is below the settings. It fills the window, so that there is page enough to bring it to the top.
 _SCROLL_TO_STAGE = """() => {
@@ -49,8 +48,6 @@ class JobControls:
             inputs, outputs: components that it reads and writes besides these controls.
             clear: updates that empty the stage.
         """
-        hidden = {"api_visibility": "private"}
-        at_once = {**hidden, "show_progress": "hidden", "queue": False}
         mine = [self.state, self.status, self.run, self.cancel]
 
         def cancelled(run: Run | None, obeyed: bool) -> Updates:
@@ -62,22 +59,22 @@ class JobControls:
 
         # The library starts listeners one after the other, so this one must come first: waiting can be cancelled, too.
         scroll = _SCROLL_TO_STAGE % self.screen
-        self.run.click(lambda: gr.update(interactive=True), outputs=self.cancel, js=scroll, **at_once)
+        self.run.click(lambda: gr.update(interactive=True), outputs=self.cancel, js=scroll, **AT_ONCE)
         job = self.run.click(
             work,
             [*inputs, self.state],
             [*mine, *outputs],
             show_progress="minimal",  # the place in the queue, until it is this visitor's turn
             show_progress_on=self.status,
-            **hidden,
+            **PRIVATE,
             **DEVICE_QUEUE,
         )
         # A run that goes on is asked to stop, and comes to its end as it likes. What is left of
         # it then, a place in the queue, is taken away.
-        self.cancel.click(self.stopping, outputs=[self.status, self.cancel], **at_once)
-        asked = self.cancel.click(lambda run: run is not None and run.stop(), self.state, self.obeyed, **at_once)
-        ended = asked.then(None, cancels=[job], **at_once)
-        ended.then(cancelled, [self.state, self.obeyed], [*mine, *outputs], **at_once)
+        self.cancel.click(self.stopping, outputs=[self.status, self.cancel], **AT_ONCE)
+        asked = self.cancel.click(lambda run: run is not None and run.stop(), self.state, self.obeyed, **AT_ONCE)
+        ended = asked.then(None, cancels=[job], **AT_ONCE)
+        ended.then(cancelled, [self.state, self.obeyed], [*mine, *outputs], **AT_ONCE)
 
     def stopping(self) -> Updates:
         """From the click until the tile at hand is done."""

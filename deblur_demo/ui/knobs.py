@@ -13,8 +13,7 @@ from deblur_demo.errors import CheckpointError
 from deblur_demo.ui import preset, shelf, text
 from deblur_demo.ui.bench import is_fetched
 from deblur_demo.ui.components import OnePhoto
-
-Updates = dict[gr.components.Component, object]
+from deblur_demo.ui.events import AT_ONCE, Updates
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,17 @@ class Knobs:
 
     def bind(self, page: gr.Blocks) -> None:
         """Connect the controls to each other; when the page has opened, fill in the networks and what is wanted."""
-        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         picked = [self.about, self.iterations, self.auto]
         # First what is quick: to know the networks means to import torch, and whoever is fast has chosen by then.
-        recalled = page.load(self.recall, self.memory, self.values[1:], **at_once)
-        recalled.then(self.offer_models, [self.memory, self.auto], [self.model, *picked], **at_once)
-        self.model.input(self.pick_model, [self.model, self.auto], picked, **at_once)
-        self.auto.change(self.set_auto, [self.model, self.auto], self.iterations, **at_once)
+        recalled = page.load(self.recall, self.memory, self.values[1:], **AT_ONCE)
+        recalled.then(self.offer_models, [self.memory, self.auto], [self.model, *picked], **AT_ONCE)
+        self.model.input(self.pick_model, [self.model, self.auto], picked, **AT_ONCE)
+        self.auto.change(self.set_auto, [self.model, self.auto], self.iterations, **AT_ONCE)
         edits = [part.input for part in self.values]
-        gr.on(edits, None, self.values, self.memory, js=preset.WANTED, **at_once)
+        gr.on(edits, None, self.values, self.memory, js=preset.WANTED, **AT_ONCE)
         if self.copy is not None:
             copying = preset.COPY % {"screen": self.screen, "wanted": preset.WANTED}
-            self.copy.click(None, self.values, js=copying, **at_once)
+            self.copy.click(None, self.values, js=copying, **AT_ONCE)
 
     def recall(self, remembered: object = None, request: gr.Request | None = None) -> Updates:
         """Set knobs as the page's address or else the browser's memory says; what neither names stays as it is."""

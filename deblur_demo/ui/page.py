@@ -16,6 +16,7 @@ from deblur_demo.ui.compare import api as compare_api
 from deblur_demo.ui.compare import layout as compare_layout
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.events import AT_ONCE
 from deblur_demo.ui.image import api as image_api
 from deblur_demo.ui.image import layout as image_layout
 from deblur_demo.ui.image.handlers import ImageHandlers
@@ -93,4 +94,4 @@ def _follow_link(page: gr.Blocks, tabs: gr.Tabs, status: Mapping[str, gr.HTML]) 
         # The first screen is open already, and who has gone on to another by now stays there.
         return {tabs: gr.skip() if screen == preset.FIRST else gr.update(selected=screen), **wrong}
 
-    page.load(follow, outputs=[tabs, *status.values()], api_visibility="private", show_progress="hidden", queue=False)
+    page.load(follow, outputs=[tabs, *status.values()], **AT_ONCE)

@@ -22,6 +22,7 @@ from deblur_demo.ui.compare.contest import Progress, Trouble, compete
 from deblur_demo.ui.compare.layout import CompareScreen
 from deblur_demo.ui.compare.order import CompareOrder, results_of
 from deblur_demo.ui.compare.run import CompareRun
+from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.runs import Cancelled
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _CLASSICS = ("wiener", "richardson-lucy")
 _log = logging.getLogger(__name__)
-
-Updates = dict[gr.components.Component, object]
 
 
 class CompareHandlers:
@@ -50,15 +49,13 @@ class CompareHandlers:
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
-        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
         s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
         ticks = [s.models, s.iterations]
-        page.load(self.offer_models, s.iterations, [s.models, s.planned], **at_once)
-        # Of ticks in quick succession the last one counts.
-        gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, trigger_mode="always_last", **at_once)
-        s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **at_once)
-        gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **at_once)
+        page.load(self.offer_models, s.iterations, [s.models, s.planned], **AT_ONCE)
+        gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, **LATEST)
+        s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **AT_ONCE)
+        gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **AT_ONCE)
 
     # The input
 

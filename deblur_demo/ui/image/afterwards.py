@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import gradio as gr
-
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
+from deblur_demo.ui.events import AT_ONCE, Updates
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image.film import film
 from deblur_demo.ui.image.half import halved
@@ -23,8 +22,6 @@ _RUN = """() => {
   if (!document.querySelector("#image-status .error")) document.querySelector("#image-run").click();
   return [];
 }"""
-
-Updates = dict[gr.components.Component, object]
 
 
 class Afterwards:
@@ -41,13 +38,12 @@ class Afterwards:
     def bind(self) -> None:
         """Connect the buttons."""
         s, picked = self.screen, [self.screen.job.state, self.screen.picker]
-        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         for button, suffix in ((s.webp, ".webp"), (s.mp4, ".mp4")):
-            making = button.click(self.begin_film, outputs=s.job.status, **at_once)
-            made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **at_once)
-            made.then(None, s.film, js=_FETCH, **at_once)
-        taken = s.verdict.half(self.take_half, [*picked, s.truth], [s.photos, s.truth, s.job.status], **at_once)
-        taken.then(None, None, js=_RUN, **at_once)
+            making = button.click(self.begin_film, outputs=s.job.status, **AT_ONCE)
+            made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **AT_ONCE)
+            made.then(None, s.film, js=_FETCH, **AT_ONCE)
+        taken = s.verdict.half(self.take_half, [*picked, s.truth], [s.photos, s.truth, s.job.status], **AT_ONCE)
+        taken.then(None, None, js=_RUN, **AT_ONCE)
 
     def begin_film(self) -> Updates:
         """From the click until the animation is there."""

@@ -20,6 +20,7 @@ from gradio.processing_utils import save_file_to_cache
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image import views as image_views
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
 
 _log = logging.getLogger(__name__)
-
-Updates = dict[gr.components.Component, object]
 
 
 class ImageHandlers:
@@ -56,8 +55,6 @@ class ImageHandlers:
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
-        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        latest = {**at_once, "trigger_mode": "always_last"}
         results = [s.verdict, s.viewer, s.step_png, s.steps_zip, s.webp, s.mp4, s.table, s.plots]
 
         s.knobs.bind(page)
@@ -65,15 +62,15 @@ class ImageHandlers:
         s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
 
         picked = [s.job.state, s.picker]
-        s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **latest)
-        s.picker.input(self.pick_photo, picked, [s.job.status, *results], **latest)
+        s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **LATEST)
+        s.picker.input(self.pick_photo, picked, [s.job.status, *results], **LATEST)
         Afterwards(s, self.cache).bind()
 
-        s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **at_once)
-        gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **at_once)
+        s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **AT_ONCE)
+        gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **AT_ONCE)
         webcam = [s.webcam, s.webcam_toggle]
-        s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **at_once)
-        s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **at_once)
+        s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **AT_ONCE)
+        s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **AT_ONCE)
 
     # A run
 

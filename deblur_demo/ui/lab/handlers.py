@@ -21,6 +21,7 @@ from deblur_demo.errors import DeblurError, InputError, SettingError
 from deblur_demo.settings import LEVEL, SEED, SHIFT, Setting
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.follow import follow
@@ -40,8 +41,6 @@ from deblur_demo.ui.runs import Cancelled
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 _log = logging.getLogger(__name__)
 
-Updates = dict[gr.components.Component, object]
-
 
 class LabHandlers:
     """The handlers of one blur lab.
@@ -59,8 +58,6 @@ class LabHandlers:
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
-        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        latest = {**at_once, "trigger_mode": "always_last"}
         shaken, steps = s.blurring.state, s.deblurring.state
         stage = [s.viewer, s.table]
 
@@ -71,13 +68,13 @@ class LabHandlers:
         s.deblurring.bind(self.deblur, [shaken, *s.knobs.values], made, self.clear_steps)
 
         lot = [s.pad, s.seed, s.shift, s.level]
-        page.load(self.lot, lot[1:], s.pad, **at_once)
-        s.pad.lot(self.throw_dice, lot[2:], [s.pad, s.seed], **at_once)
-        gr.on([s.seed.input, s.shift.input], self.lot, lot[1:], s.pad, **latest)
-        s.level.input(self.expose, [s.pad, s.level], s.pad, **latest)
-        s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **at_once)
-        s.examples.select(self.pick_example, outputs=s.photo, **at_once)
-        s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **latest)
+        page.load(self.lot, lot[1:], s.pad, **AT_ONCE)
+        s.pad.lot(self.throw_dice, lot[2:], [s.pad, s.seed], **AT_ONCE)
+        gr.on([s.seed.input, s.shift.input], self.lot, lot[1:], s.pad, **LATEST)
+        s.level.input(self.expose, [s.pad, s.level], s.pad, **LATEST)
+        s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **AT_ONCE)
+        s.examples.select(self.pick_example, outputs=s.photo, **AT_ONCE)
+        s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **LATEST)
 
     # The photo and its shake
 

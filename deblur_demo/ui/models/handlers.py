@@ -13,6 +13,7 @@ from deblur_demo.errors import DeblurError
 from deblur_demo.ui import shelf, text, views
 from deblur_demo.ui.bench import DEVICE_QUEUE, Bench
 from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.events import AT_ONCE, PRIVATE, Updates
 from deblur_demo.ui.knobs import Knobs
 from deblur_demo.ui.models import text as models_text
 from deblur_demo.ui.models import views as models_views
@@ -21,8 +22,6 @@ from deblur_demo.ui.runs import expire
 from deblur_demo.ui.shelf import OwnWeights
 
 _log = logging.getLogger(__name__)
-
-Updates = dict[gr.components.Component, object]
 
 
 class ModelsHandlers:
@@ -42,17 +41,15 @@ class ModelsHandlers:
     def bind(self, tab: gr.Tab) -> None:
         """Connect every event of the screen, and of the tab that it is in."""
         s = self.screen
-        hidden = {"api_visibility": "private"}
-        at_once = {**hidden, "show_progress": "hidden", "queue": False}
         chosen = [*(part for knobs in self.knobs for part in (knobs.model, knobs.auto)), self.comparing.screen.models]
         pickers = [*(part for knobs in self.knobs for part in knobs.offered), self.comparing.screen.models]
         shown = [s.own, s.loaded, s.unload, s.cards, s.memory, s.status, *pickers]
 
         for event in (tab.select, s.which.input):
-            looked = event(self.look, [s.own, s.which], [s.cards, s.memory], **at_once)
-            counted = looked.then(self.count, [s.own, s.which], **at_once)
+            looked = event(self.look, [s.own, s.which], [s.cards, s.memory], **AT_ONCE)
+            counted = looked.then(self.count, [s.own, s.which], **AT_ONCE)
             # Looks again, at what is wanted by then.
-            counted.then(self.look, [s.own, s.which], [s.cards, s.memory], **at_once)
+            counted.then(self.look, [s.own, s.which], [s.cards, s.memory], **AT_ONCE)
         # Weights are large and come to the device's memory, so they wait for their turn like any job.
         gr.on(
             [s.load.click, s.address.submit],
@@ -61,10 +58,10 @@ class ModelsHandlers:
             [s.files, s.address, s.load, *shown],
             show_progress="minimal",
             show_progress_on=s.status,
-            **hidden,
+            **PRIVATE,
             **DEVICE_QUEUE,
         )
-        s.unload.click(self.unload, [s.loaded, s.own, s.which, *chosen], shown, **at_once)
+        s.unload.click(self.unload, [s.loaded, s.own, s.which, *chosen], shown, **AT_ONCE)
 
     # Looking
 

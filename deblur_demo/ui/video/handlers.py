@@ -16,6 +16,7 @@ from gradio.processing_utils import save_file_to_cache
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.events import AT_ONCE, Updates
 from deblur_demo.ui.examples import ExampleClip
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ClipOrder
@@ -35,8 +36,6 @@ _BETWEEN_PICTURES = 0.5  # seconds; a GPU is faster than a page can show
 _BETWEEN_LINES = 0.2
 _log = logging.getLogger(__name__)
 
-Updates = dict[gr.components.Component, object]
-
 
 class VideoHandlers:
     """The handlers of one video screen.
@@ -54,7 +53,6 @@ class VideoHandlers:
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
-        at_once = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         stage = [s.welcome, s.live, s.player, s.results]
 
         s.knobs.bind(page)
@@ -62,11 +60,11 @@ class VideoHandlers:
         s.job.bind(self.deblur, inputs, [*stage, s.download, s.curve, s.figures], self.clear)
 
         looked = [s.about, s.start, s.end, s.job.status, *stage]
-        s.clip.upload(self.look, [s.clip, s.job.state], looked, **at_once)
-        s.examples.select(self.pick_example, s.job.state, [s.clip, *looked], **at_once)
-        s.clip.clear(self.forget, s.job.state, looked, **at_once)
-        s.player.first(self.begin_here, outputs=s.start, **at_once)
-        s.player.last(self.end_here, outputs=s.end, **at_once)
+        s.clip.upload(self.look, [s.clip, s.job.state], looked, **AT_ONCE)
+        s.examples.select(self.pick_example, s.job.state, [s.clip, *looked], **AT_ONCE)
+        s.clip.clear(self.forget, s.job.state, looked, **AT_ONCE)
+        s.player.first(self.begin_here, outputs=s.start, **AT_ONCE)
+        s.player.last(self.end_here, outputs=s.end, **AT_ONCE)
 
     # The input
 
