@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(command=_export)
     export.add_argument("weights", metavar="MODEL_OR_FILE", help="a model with weights, or a .safetensors file")
     export.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the repository, made if it is not there")
+    export.add_argument("--licence", help="of the weights, where their card does not say: MIT, CC-BY-4.0 ...")
     export.add_argument("--dry-run", type=Path, metavar="DIR", help="write its files into a folder and upload nothing")
 
     hosting = commands.add_parser("space", help="check this repository as a Space of the Hub, or upload it")
@@ -264,11 +265,11 @@ def _export(options: argparse.Namespace) -> int:
 
     weights = export.weights_of(options.weights)
     if options.dry_run:
-        for path in export.write_folder(weights, options.repo, options.dry_run):
+        for path in export.write_folder(weights, options.repo, options.dry_run, options.licence):
             print(path)
         return 0
     with TemporaryDirectory() as folder:
-        export.write_folder(weights, options.repo, Path(folder))
+        export.write_folder(weights, options.repo, Path(folder), options.licence)
         address = export.push(Path(folder), options.repo)
     print(f"{weights} -> {address}")
     return 0

@@ -136,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     promote = commands.add_parser("promote", help="bundle new weights if they beat the bundled ones on every set")
     promote.add_argument("weights", type=Path, help="the challenger, with its card")
     promote.add_argument("--pairs", action="append", required=True, metavar="FOLDER[@SLICE]", help=PAIRS)
+    promote.add_argument("--licence", help="of the weights, for the card: MIT, CC-BY-4.0 ...")
     promote.add_argument("--hardware", help="what the weights were trained on and for how long, for the card")
     promote.add_argument("--limits", help="what they are bad at, for the card")
     promote.add_argument("--outlook", help="what further training would go to first, for the card")

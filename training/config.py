@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from deblur_demo.models.checkpoint import Card
+from deblur_demo.models.checkpoint import UNLICENSED, Card
 from deblur_demo.synthesis.camera import CameraSettings
 from deblur_demo.synthesis.exposure import MotionSettings
 from deblur_demo.synthesis.gaussian import GaussianSettings
@@ -102,7 +102,6 @@ class Recipe:
         iterations: of an iterative network when it is validated; 0: the network's own number.
         validate_every: updates between two validations; the first come earlier.
         seed: of everything random.
-        data: a line for each training set with its licence, for the card.
         limits: what the result is bad at, for the card.
     """
 
@@ -124,7 +123,6 @@ class Recipe:
     iterations: int = 0
     validate_every: int = 2000
     seed: int = 0
-    data: tuple[str, ...] = ()
     limits: str = ""
     loss: Loss = field(default_factory=Loss)
     shares: Shares = field(default_factory=Shares)
@@ -136,12 +134,13 @@ class Recipe:
     neighbours: Neighbours = field(default_factory=Neighbours)
     augment: Augment = field(default_factory=Augment)
 
-    def card(self, updates: int, hardware: str, metrics: dict) -> Card:
-        """The card of weights that came of it; arguments as the card's attributes."""
+    def card(self, data: tuple[str, ...], updates: int, hardware: str, metrics: dict) -> Card:
+        """The card of weights that came of it; arguments as the card's attributes. Whose they are it cannot say."""
         return Card(
             model=self.model,
             settings=self.settings,
-            data=self.data,
+            licence=UNLICENSED,
+            data=data,
             recipe=json.dumps(asdict(self)),
             limits=self.limits,
             updates=updates,

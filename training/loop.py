@@ -231,7 +231,8 @@ class Trainer:
             cuda = self.device.type == "cuda"
             device = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} CPU cores"
             metrics = {name: {"psnr": row} for name, row in rows.items()}
-            card = self.recipe.card(self.update, f"{self.minutes:.0f} minutes on {device}", metrics)
+            hardware = f"{self.minutes:.0f} minutes on {device}"
+            card = self.recipe.card(self.corpus.sources, self.update, hardware, metrics)
             checkpoint.save(self.average, self.folder / "best.safetensors", card)
 
     def save(self) -> None:

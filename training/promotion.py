@@ -10,13 +10,15 @@ from deblur_demo.models import checkpoint
 from deblur_demo.models.golden import golden
 from training.evaluation import score_all
 
+WORDS = ("licence", "hardware", "limits", "outlook")  # of a card, that a run does not know or knows in part
+
 
 def promote(weights: Path, options: argparse.Namespace, bundled: Path | None = None) -> str:
     """Copy a challenger over the champion if its last step is better on every set.
 
     Args:
         weights: the challenger, with its card.
-        options: as in ``score_all``, and maybe ``hardware``, ``limits`` and ``outlook`` for the card.
+        options: as in ``score_all``, and maybe words for the card, see ``WORDS``.
         bundled: folder of the champions; None: the project's.
 
     Returns:
@@ -37,7 +39,7 @@ def promote(weights: Path, options: argparse.Namespace, bundled: Path | None = N
         name: {"psnr": [round(v, 3) for v in scores.psnr], "ssim": [round(v, 4) for v in scores.ssim]}
         for name, scores in challenger.items()
     }
-    words = {name: getattr(options, name, None) or getattr(card, name) for name in ("hardware", "limits", "outlook")}
+    words = {name: getattr(options, name, None) or getattr(card, name) for name in WORDS}
     checkpoint.save(model, target, replace(card, metrics=metrics, golden=golden(model), **words))
     gains = ", ".join(f"{name} {scores.gain:+.2f} dB" for name, scores in challenger.items())
     return f"{card.model} bundled: {gains} over the blurred input"

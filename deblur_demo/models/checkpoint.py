@@ -21,6 +21,7 @@ from deblur_demo.models import registry
 from deblur_demo.models.contract import Restorer
 
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
+UNLICENSED = "not stated"  # whoever made the weights has not said what others may do with them
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ LICENCES = {
     "CC BY 4.0": "cc-by-4.0",
     "CC-BY-4.0": "cc-by-4.0",
 }
+_COLUMNS = (("psnr", "PSNR in dB", 2), ("ssim", "SSIM", 4))
 TAGS = ["deblurring", "image-restoration", "pytorch"]
 
 
@@ -48,13 +49,14 @@ def weights_of(name: str) -> Path:
     return found
 
 
-def write_folder(weights: Path, repository: str, folder: Path) -> list[Path]:
+def write_folder(weights: Path, repository: str, folder: Path, licence: str | None = None) -> list[Path]:
     """Write what belongs into the repository.
 
     Args:
         weights: a ``.safetensors`` file with its card, which is checked as if it were to be used.
         repository: ``owner/name``.
         folder: made if it is not there; must be empty.
+        licence: of the weights; None: as their card says.
 
     Returns:
         README, weights and card.
@@ -67,13 +69,13 @@ def write_folder(weights: Path, repository: str, folder: Path) -> list[Path]:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise SettingError(f"the repository is {repository!r}", "owner/name", "Change --repo")
     network, card = checkpoint.load(weights)
+    card = replace(card, licence=licence or card.licence, sha256=checkpoint.sha256(weights))
     if card.licence not in LICENCES:
         raise CheckpointError(
             f"the licence of {weights.name} is {card.licence!r}",
             ", ".join(LICENCES),
-            "Do not publish what its authors did not licence; if it is yours, state the licence in its card",
+            "Do not publish what its authors did not licence; if it is yours, say --licence",
         )
-    card = replace(card, sha256=checkpoint.sha256(weights))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -95,7 +97,7 @@ def describe(card: Card, parameters: int, repository: str) -> str:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     results = [
-        EvalResult("image-to-image", "deblurring", dataset, metric, max(figures[metric]), task_name="Deblurring")
+        EvalResult("image-to-image", dataset, dataset, metric, max(figures[metric]), task_name="Deblurring")
         for dataset, figures in card.metrics.items()
         for metric in ("psnr", "ssim")
         if figures.get(metric)
@@ -126,12 +128,15 @@ def describe(card: Card, parameters: int, repository: str) -> str:
 
 
 def _table(card: Card) -> str:
-    """PSNR and SSIM step by step, the blurred input first; nothing where nothing was measured."""
+    """PSNR and SSIM step by step, the blurred input first; without a column for what was not measured."""
     parts = []
     for dataset, figures in card.metrics.items():
-        rows = zip(figures.get("psnr", ()), figures.get("ssim", ()), strict=False)
-        lines = [f"| {step} | {psnr:.2f} | {ssim:.4f} |" for step, (psnr, ssim) in enumerate(rows)]
-        parts.append("\n".join((f"## {dataset}\n", "| step | PSNR in dB | SSIM |", "|---|---|---|", *lines)) + "\n\n")
+        columns = [(title, digits, figures[name]) for name, title, digits in _COLUMNS if figures.get(name)]
+        lines = ["| step | " + " | ".join(title for title, _, _ in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+        for step, values in enumerate(zip(*(column for _, _, column in columns), strict=True)):
+            cells = [f"{value:.{digits}f}" for value, (_, digits, _) in zip(values, columns, strict=True)]
+            lines.append(f"| {step} | " + " | ".join(cells) + " |")
+        parts.append("\n".join((f"## {dataset}\n", *lines)) + "\n\n")
     return "".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deblur_demo.synthesis.camera import CameraSettings
 from training.config import Recipe, Shares
 from training.data.batches import apportion, draw_batch
 from training.data.corpus import Corpus, load_corpus
+from training.data.files import SOURCES
 from training.data.held_out import held_out
 from training.data.pack import pack
 from training.data.validation import write_validation
@@ -89,6 +91,15 @@ def test_a_pack_reads_like_its_folder(corpus_folder: Path, corpus: Corpus, tmp_p
     assert [len(packed.photos), len(packed.clips[0]), len(packed.pairs[0])] == [5, 16, 2]
     error = (packed.clips[0][3].float() - corpus.clips[0][3].float()).square().mean()
     assert 10 * np.log10(255**2 / float(error)) > 30
+
+
+def test_a_corpus_says_where_its_pictures_come_from(corpus_folder: Path, corpus: Corpus, tmp_path: Path):
+    assert corpus.sources[-1] == "3 photos in the layout of own photos, origin and licence not stated"
+    shutil.copytree(corpus_folder / "photos", tmp_path / "mine/photos")
+    (tmp_path / "mine" / SOURCES).write_text("Photos of my own, CC0\n\nA friend's, MIT\n", encoding="utf-8")
+    pack(tmp_path / "mine", tmp_path / "mine.zip", megabytes=1.0)
+    for source in ("mine", "mine.zip"):
+        assert load_corpus(tmp_path / source, CPU).sources == ("Photos of my own, CC0", "A friend's, MIT")
 
 
 def test_a_pack_that_cannot_fit_says_so(corpus_folder: Path, tmp_path: Path):

@@ -152,6 +152,7 @@ def test_a_go_leaves_state_best_weights_and_card(recipe: Recipe, corpus: Corpus,
     assert trainer.update >= 10
     model, card = checkpoint.load(tmp_path / "best.safetensors")
     assert card.model == "mtrnn-lite" and card.updates == trainer.update
+    assert card.data == corpus.sources and card.licence == checkpoint.UNLICENSED
     assert len(card.metrics["pairs"]["psnr"]) == 1 + model.traits.steps
     assert list((tmp_path / "log").glob("events*"))
 

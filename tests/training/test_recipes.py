@@ -142,7 +142,6 @@ def test_schedules_are_the_papers(table, row, updates, batch, crop, rate):
     recipe = named_table(table).recipe(row)
     assert (recipe.updates, recipe.batch, recipe.crop, recipe.rate) == (updates, batch, crop, rate)
     assert recipe.rate_at(0) == pytest.approx(rate), "no paper warms up"
-    assert recipe.data, "the card names what it was trained on"
 
 
 def test_the_ablation_without_atrous_rates_has_more_parameters_scaled_down_too():

@@ -70,7 +70,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def test_every_clip_is_there_restored_beside_its_truth(source, restored, deblurrer):
-    assert sorted(path.name for path in restored.iterdir()) == ["clip_000", "pairs_000", "photos"]
+    assert sorted(path.name for path in restored.iterdir()) == ["SOURCES.txt", "clip_000", "pairs_000", "photos"]
     names = [path.name for path in sorted((restored / "pairs_000" / "blur").iterdir())]
     assert names == ["00000000.png", "00000001.png", "00000002.png"]
     for index, name in enumerate(names):

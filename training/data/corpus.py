@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import os
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,6 +67,7 @@ class Corpus:
         levels: (TL1, TL3, TL5, ...) of moments of a clip, numbered in frames of that clip.
         pairs: (blurred, sharp), a series for each clip, so that a long clip need not drown a short one.
         cifar: pictures of CIFAR-10, whose small size suits no other use.
+        sources: a line for each set with its licence, for the card of what it trains.
         readers: threads that decode pictures on disk; None where there are only tensors.
     """
 
@@ -76,6 +77,7 @@ class Corpus:
     levels: list[Series] = field(default_factory=list)
     pairs: list[Series] = field(default_factory=list)
     cifar: Sequence[Tensor] = field(default_factory=list)
+    sources: tuple[str, ...] = ()
     readers: ThreadPoolExecutor | None = None
 
     def __str__(self) -> str:
@@ -119,8 +121,18 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
         levels=_levels(entries, picture),
         pairs=_pairs(entries, picture),
         cifar=[] if cifar is None else list(cifar.to(device)),
+        sources=files.sources or tuple(_recognised(entries, cifar)),
         readers=readers,
     )
+
+
+def _recognised(entries: list[Entry], cifar: Sequence[Tensor] | None) -> Iterator[str]:
+    """What the pictures look like, where nobody has written down what they are."""
+    counts = Counter((entry.role, entry.layout) for entry in entries)
+    counts["pictures", "CIFAR-10"] = 0 if cifar is None else len(cifar)
+    for (role, layout), count in counts.items():
+        if count:
+            yield f"{count} {role} in the layout of {layout}, origin and licence not stated"
 
 
 def _pictures(

@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -25,7 +26,14 @@ except ModuleNotFoundError:
     cv2 = None  # a rented machine may lack it, and what is in a pack Pillow decodes alike
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+SOURCES = "SOURCES.txt"
 _EXIF_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5
+
+
+def write_sources(folder: Path, lines: Iterable[str]) -> None:
+    """Say of pictures made of others where those came from, see ``Files.sources``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SOURCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 class Files:
@@ -68,6 +76,12 @@ class Files:
     def pictures(self) -> list[str]:
         """The names that end as pictures do."""
         return [name for name in self.names if name.lower().endswith(SUFFIXES)]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the pictures come from, and under which licence: the lines of every ``SOURCES.txt``."""
+        texts = [self.read(name).decode() for name in self.names if PurePosixPath(name).name == SOURCES]
+        return tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
 
     def open(self, name: str) -> BinaryIO:
         """One file, to be read as bytes."""

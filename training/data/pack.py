@@ -15,7 +15,7 @@ import cv2
 from tqdm import tqdm
 
 from deblur_demo.errors import OutputError
-from training.data.files import Files
+from training.data.files import SOURCES, Files
 from training.shards import write_shards
 
 QUALITIES = (95, 92, 90, 88, 86, 84, 82, 80, 75, 70)
@@ -53,7 +53,8 @@ def pack(source: Path, target: Path, megabytes: float, shard: int = 16 * 2**20) 
                 for name, blob in zip(names, blobs, strict=True):
                     archive.writestr(str(Path(name).with_suffix(".webp")), blob)
                 for name in files.names:
-                    if name.endswith("_list.txt"):  # what splits a set must travel with it
+                    # What splits a set must travel with it, and where it comes from.
+                    if name.endswith(("_list.txt", SOURCES)):
                         archive.writestr(name, files.read(name))
             if target.suffix.lower() == ".json":
                 write_shards(target, content.getvalue(), shard)

@@ -21,7 +21,7 @@ from deblur_demo.runtime.footage import FrameDone, deblur_frames
 from deblur_demo.synthesis.exposure import temporal_level, to_light
 from training.config import Neighbours
 from training.data.corpus import Corpus, load_corpus
-from training.data.files import Picture
+from training.data.files import Picture, write_sources
 from training.data.validation import CLIP_ROOM, LEVELS, middle_square, photo_clip, write_pair
 
 SIDE = 448  # of the clips made of photos
@@ -50,9 +50,11 @@ def write_restored(source: Path, target: Path, deblurrer: Deblurrer, side: int =
         InputError: the corpus has nothing but CIFAR-10.
     """
     room = min(CLIP_ROOM, 2 * side)
-    pieces = list(_pieces(load_corpus(source, torch.device("cpu"), room), side, room))
+    corpus = load_corpus(source, torch.device("cpu"), room)
+    pieces = list(_pieces(corpus, side, room))
     if not pieces:
         raise InputError(f"{source} has no clips, pairs or photos", "a corpus with some", "Point to such a folder")
+    write_sources(target, corpus.sources)
     missing = [piece for piece in pieces if not piece.last(target).is_file()]
     for piece in tqdm(missing, total=len(pieces), initial=len(pieces) - len(missing), desc="stage 1", unit="piece"):
         piece.write(target, deblurrer)

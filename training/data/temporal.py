@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from deblur_demo.errors import InputError, SettingError
 from deblur_demo.synthesis.exposure import temporal_level, to_light
-from training.data.files import Files, Shelf
+from training.data.files import Files, Shelf, write_sources
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v")
 _KEPT = 512 * 2**20  # bytes of decoded frames kept, since neighbouring samples share most of theirs
@@ -72,6 +72,8 @@ def write_levels(source: Path, target: Path, highest: int = 13, every: int = 4) 
     samples = [
         (clip, middle) for clip in clips for middle in range(highest // 2, len(clip.numbers) - highest // 2, every)
     ]
+    if files.sources:
+        write_sources(target, files.sources)
     missing = [(clip, middle) for clip, middle in samples if not _complete(target, clip, middle, highest)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         work = pool.map(lambda sample: _write_sample(target, *sample, highest), missing)
