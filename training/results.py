@@ -115,9 +115,9 @@ def bundle_page(results: Sequence[Result], cards: Sequence[Card]) -> str:
     return (
         "# What the bundled weights do\n\n"
         "Written by `python -m training evaluate checkpoints/*.safetensors --page checkpoints/RESULTS.md`, with a\n"
-        "`--pairs` for each set, not by hand; TRAINING.md says what the sets are. PSNR in dB / SSIM on 8-bit RGB, means\n"
-        "over a set, the blurred input beside every step. GMACs are a step's, for 256 x 256 pixels. A crop counts once\n"
-        "for every iteration that it is trained on.\n\n"
+        "`--pairs` for each set, not by hand; TRAINING.md says what the sets are. PSNR in dB / SSIM on 8-bit RGB,\n"
+        "means over a set, the blurred input beside every step. GMACs are a step's, for 256 x 256 pixels. A crop\n"
+        "counts once for every iteration that it is trained on.\n\n"
         f"## Quality\n\n{to_markdown(results)}\n## Where they come from\n\n" + "\n".join(origin) + "\n"
     )
 
