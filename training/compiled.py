@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from deblur_demo.errors import DeblurError
 from training.shards import read_shards, write_shards
 
 
@@ -27,7 +29,10 @@ class Compiled:
 
     def __init__(self, network: nn.Module, index: Path, graphs: bool):
         if index.is_file():
-            torch.compiler.load_cache_artifacts(zlib.decompress(read_shards(index)))
+            try:
+                torch.compiler.load_cache_artifacts(zlib.decompress(read_shards(index)))
+            except (DeblurError, zlib.error) as error:
+                warnings.warn(f"the network is compiled anew: {error}", stacklevel=2)
         # Where something is missing to compile with, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True
         # Crops that learn, crops that pass through and both, with recurrent features and without, of two sizes.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from math import isinf
@@ -128,6 +129,7 @@ class Trainer:
             overtime: seconds after the minutes in which the last validation has to end, or is given up.
         """
         start = saved = time.monotonic()
+        lately: deque[float] = deque(maxlen=5)  # seconds that batches took
         spent_before = self.minutes
         with Deadline(minutes, overtime) as deadline:
             told = onlooker(self) if self.machine.main else Onlooker(self)
@@ -143,8 +145,9 @@ class Trainer:
                 if now - saved > save_every * 60:
                     self._write(validation)
                     saved = now
-                # The next batch takes about as long as this one did.
-                if self.machine.any(deadline.within(now - begun)):
+                lately.append(now - begun)
+                # The next batch takes no less; what took longer has also compiled.
+                if self.machine.any(deadline.within(min(lately))):
                     break
             # Before the last validation, because whoever ends the program may not wait for it.
             self._write(validation)

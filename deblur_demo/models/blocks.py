@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -115,12 +117,14 @@ def _scaled(weight: Tensor, bias: Tensor, scale: Tensor | None, order: str, maps
 
 
 def in_fp32(layer: nn.Module, x: Tensor) -> Tensor:
-    """Run one layer in fp32 whatever the type of its weights.
+    """Run one layer in fp32 whatever the type of its weights, and within autocast, too.
 
     For a last layer whose output is an image, not a residual: bf16 would round it to 8 bits.
     """
     weights = {name: value.float() for name, value in layer.named_parameters()}
-    return torch.func.functional_call(layer, weights, (x.float(),))
+    # Tensors without values, whose operations are counted, have no autocast to be switched off.
+    with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):
+        return torch.func.functional_call(layer, weights, (x.float(),))
 
 
 @torch.no_grad()

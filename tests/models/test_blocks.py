@@ -128,6 +128,8 @@ def test_a_layer_in_fp32_does_not_round_its_output_to_bf16():
     layer = Conv(16, 3, 5).to(torch.bfloat16)
     x = torch.rand(1, 16, 8, 8).to(torch.bfloat16)
     image = in_fp32(layer, x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(in_fp32(layer, x), image), "as a network is trained"
     exact = layer.double()(x.double())
     assert image.dtype == torch.float32
     assert (image - exact).abs().max() < 1e-5 < (exact.to(torch.bfloat16) - exact).abs().max()
