@@ -67,6 +67,8 @@ class Augment:
         contrast: largest relative change of the distance to middle grey.
         saturation: largest relative change of the distance to grey.
         hue: largest turn of the hue, in whole turns.
+        enlarge: most that a photo is enlarged, half of them not at all: what a phone takes is softer,
+            at 1:1, than what photos that were reduced for the web are.
     """
 
     flips: bool = True
@@ -75,6 +77,7 @@ class Augment:
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
+    enlarge: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import torch
 
 from deblur_demo.errors import InputError, OutputError
 from deblur_demo.synthesis.camera import CameraSettings
-from training.config import Recipe, Shares
+from training.config import Augment, Recipe, Shares
+from training.data.augment import side_to_enlarge
 from training.data.batches import apportion, draw_batch
 from training.data.corpus import Corpus, load_corpus
 from training.data.files import SOURCES
@@ -131,6 +132,23 @@ def test_goals_come_closer_to_the_truth(corpus: Corpus, recipe: Recipe):
     errors = [(image[:2] - truth[:2]).abs().mean().item() for image in (blurred, *map(batch.goal, goals))]
     assert all(high > low for high, low in zip(errors, errors[1:], strict=False) if low > 0)
     assert errors[-1] == 0
+
+
+def test_photos_are_enlarged_as_far_as_the_recipe_says(corpus: Corpus, recipe: Recipe):
+    """Half of them by up to twice, whose neighbouring pixels differ less then; the others as they are."""
+    photos = replace(recipe, batch=16, shares=Shares(photos=1), camera=CLEAN)
+    as_they_are, soft = (
+        draw_batch(corpus, replace(photos, augment=Augment(enlarge=most)), 0, 32, one_stage=False).goal(1)
+        for most in (1.0, 2.0)
+    )
+    assert as_they_are.shape == soft.shape
+
+    def detail(truth: torch.Tensor) -> float:
+        return float(truth.diff(dim=-1).abs().mean())
+
+    assert 0.6 * detail(as_they_are) < detail(soft) < 0.92 * detail(as_they_are)
+    sides = [side_to_enlarge(96, Augment(enlarge=2.0), torch.Generator().manual_seed(seed)) for seed in range(200)]
+    assert 80 < sides.count(96) < 120 and 48 <= min(sides) < 52
 
 
 def test_one_stage_batches_aim_at_the_truth_from_every_level(corpus: Corpus, recipe: Recipe):

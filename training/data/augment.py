@@ -1,4 +1,4 @@
-"""Augmentation: orientation by turns and flips, and colour by one affine map a sample.
+"""Augmentation: orientation by turns and flips, colour by one affine map a sample, and photos enlarged.
 
 Brehm 2020 (section 4) varies brightness, hue, saturation and contrast "by small amounts" and flips and
 turns; Bologna 2021 (2.2.1) brightness, flips and turns on REDS and nothing on CIFAR-10; Park 2020
@@ -11,6 +11,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from training.config import Augment
 
@@ -48,6 +49,21 @@ def jitter_colours(samples: Tensor, settings: Augment, generator: torch.Generato
     flat = samples.reshape(count, -1, 3, *samples.shape[-2:])
     changed = torch.einsum("bij,bnjhw->bnihw", matrix, flat) + offset.view(-1, 1, 1, 1, 1)
     return changed.clamp(0, 1).view_as(samples)
+
+
+def side_to_enlarge(side: int, settings: Augment, chance: torch.Generator) -> int:
+    """How large a square to cut that is enlarged to ``side`` pixels; 1 as a setting draws nothing."""
+    if settings.enlarge <= 1:
+        return side
+    share = max(0.0, 2 * float(torch.rand(1, generator=chance)) - 1)
+    return math.ceil(side / (1 + share * (settings.enlarge - 1)))
+
+
+def enlarged(squares: Tensor, side: int) -> Tensor:
+    """Squares (B, 3, s, s) as (B, 3, side, side), in [0, 1] both."""
+    if squares.shape[-1] == side:
+        return squares
+    return F.interpolate(squares, size=side, mode="bicubic", align_corners=False).clamp(0, 1)
 
 
 _YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))  # fmt: skip

@@ -17,7 +17,7 @@ from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, to_lig
 from deblur_demo.synthesis.gaussian import random_gaussian
 from deblur_demo.synthesis.paths import PathSettings
 from training.config import Recipe
-from training.data.augment import jitter_colours
+from training.data.augment import enlarged, jitter_colours, side_to_enlarge
 from training.data.corpus import Corpus, Series
 from training.data.crops import Cut, below, random_cuts
 
@@ -94,8 +94,10 @@ class Sampler:
     def _photos(self, pictures: Sequence[Tensor], count: int, side: int) -> Tensor:
         """Random squares of random pictures: (B', 3, S, S) in [0, 1]."""
         chosen = [pictures[below(len(pictures), self.chance)] for _ in range(count)]
-        squares = self._cut([self._random_cuts([picture], side) for picture in chosen])
-        return jitter_colours(torch.cat(squares), self.recipe.augment, self.generator)
+        sides = [side_to_enlarge(side, self.recipe.augment, self.chance) for _ in chosen]
+        squares = self._cut([self._random_cuts([picture], part) for picture, part in zip(chosen, sides, strict=True)])
+        squares = torch.cat([enlarged(square, side) for square in squares])
+        return jitter_colours(squares, self.recipe.augment, self.generator)
 
     def _frame_cuts(self, clip: Sequence[Tensor]) -> list[Cut]:
         start = below(len(clip) - self.span + 1, self.chance)
