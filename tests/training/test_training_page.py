@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     line
     for block in re.findall(r"```bash\n(.*?)```", (ROOT / "TRAINING.md").read_text(), re.DOTALL)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
 ]
 TINY = {
     "train": ["--updates", "3", "--device", "cpu"],
@@ -43,13 +44,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "ab":
         cv2.imwrite(str(tmp_path / f"mine/photos/{name}.png"), data.astronaut()[:140, :140, ::-1])
     (tmp_path / "training/recipes").mkdir(parents=True)
-    for name in ("mlfa-lite", "mtrnn-lite"):
+    for name in ("mlfa-lite", "mtrnn-lite-tune", "mtrnn-lite"):
         recipe = (ROOT / f"training/recipes/{name}.toml").read_text()
         for usual, small in SMALLER:
-            assert usual in recipe
             recipe = recipe.replace(usual, small)
+        assert "crop = 48" in recipe and "batch = 2" in recipe
         (tmp_path / f"training/recipes/{name}.toml").write_text(recipe)
     (tmp_path / "my-idea.toml").write_text(recipe.replace("rate = 5e-4", "rate = 1e-3"))
+    cv2.imwrite(str(tmp_path / "shaky.jpg"), picture[60:160, 40:140, ::-1])
+    shutil.copytree(checkpoint.BUNDLED, tmp_path / "checkpoints", ignore=shutil.ignore_patterns("atrous*", "kaist*"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path / "bundled")
     (tmp_path / "bundled").mkdir()
@@ -76,6 +79,6 @@ def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureF
     assert checkpoint.read_card(workplace / "runs/mine/best.safetensors").updates == 3
     assert checkpoint.read_card(workplace / "runs/rented/best.safetensors").updates == 3
     assert checkpoint.read_card(workplace / "mlfa-lite.safetensors").settings == {}
-    assert (workplace / "results/results.csv").is_file() and (workplace / "sharper.png").is_file()
+    assert (workplace / "results/results.csv").is_file() and (workplace / "sharp.png").is_file()
     assert (workplace / "bundled/mtrnn-lite.safetensors").is_file(), "promoted where nothing was bundled"
     assert any((workplace / "hub").rglob("*.safetensors"))
