@@ -69,13 +69,14 @@ def write_folder(weights: Path, repository: str, folder: Path, licence: str | No
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise SettingError(f"the repository is {repository!r}", "owner/name", "Change --repo")
     network, card = checkpoint.load(weights)
-    card = replace(card, licence=licence or card.licence, sha256=checkpoint.sha256(weights))
-    if card.licence not in LICENCES:
+    licence = licence or card.licence
+    if licence not in LICENCES:
         raise CheckpointError(
-            f"the licence of {weights.name} is {card.licence!r}",
+            f"the licence of {weights.name} is {licence!r}",
             ", ".join(LICENCES),
             "Do not publish what its authors did not licence; if it is yours, say --licence",
         )
+    card = replace(card, licence=licence, sha256=checkpoint.sha256(weights))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -99,7 +100,7 @@ def describe(card: Card, parameters: int, repository: str) -> str:
     results = [
         EvalResult("image-to-image", dataset, dataset, metric, max(figures[metric]), task_name="Deblurring")
         for dataset, figures in card.metrics.items()
-        for metric in ("psnr", "ssim")
+        for metric, *_ in _COLUMNS
         if figures.get(metric)
     ]
     data = ModelCardData(
@@ -131,12 +132,15 @@ def _table(card: Card) -> str:
     """PSNR and SSIM step by step, the blurred input first; without a column for what was not measured."""
     parts = []
     for dataset, figures in card.metrics.items():
-        columns = [(title, digits, figures[name]) for name, title, digits in _COLUMNS if figures.get(name)]
-        lines = ["| step | " + " | ".join(title for title, _, _ in columns) + " |", "|---" * (len(columns) + 1) + "|"]
-        for step, values in enumerate(zip(*(column for _, _, column in columns), strict=True)):
-            cells = [f"{value:.{digits}f}" for value, (_, digits, _) in zip(values, columns, strict=True)]
-            lines.append(f"| {step} | " + " | ".join(cells) + " |")
-        parts.append("\n".join((f"## {dataset}\n", *lines)) + "\n\n")
+        columns = {
+            title: [f"{value:.{digits}f}" for value in figures[metric]]
+            for metric, title, digits in _COLUMNS
+            if figures.get(metric)
+        }
+        lines = [f"## {dataset}\n", f"| step | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+        rows = enumerate(zip(*columns.values(), strict=True))
+        lines += [f"| {step} | {' | '.join(cells)} |" for step, cells in rows]
+        parts.append("\n".join(lines) + "\n\n")
     return "".join(parts)
 
 

@@ -9,6 +9,6 @@ Updates = dict[gr.components.Component, object]
 
 PRIVATE = {"api_visibility": "private"}
 # A listener that is done before anyone would look for progress, and waits for no job.
-AT_ONCE = {**PRIVATE, "show_progress": "hidden", "queue": False}
+AT_ONCE = dict(PRIVATE, show_progress="hidden", queue=False)
 # Of events in quick succession the last one counts.
-LATEST = {**AT_ONCE, "trigger_mode": "always_last"}
+LATEST = dict(AT_ONCE, trigger_mode="always_last")

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import os
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +25,7 @@ from deblur_demo.runtime.device import free_memory
 from training.data.cifar import read_cifar
 from training.data.crops import Cut
 from training.data.files import Files, Picture, Shelf
-from training.data.recognise import Entry, LayoutError, recognise, trees
+from training.data.recognise import Entry, LayoutError, holdings, recognise, trees
 
 
 @dataclass
@@ -121,18 +121,13 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
         levels=_levels(entries, picture),
         pairs=_pairs(entries, picture),
         cifar=[] if cifar is None else list(cifar.to(device)),
-        sources=files.sources or tuple(_recognised(entries, cifar)),
+        sources=files.sources
+        or tuple(
+            f"{count} {role} in the layout of {layout}, origin and licence not stated"
+            for (layout, role, _), count in holdings(entries, train=cifar).items()
+        ),
         readers=readers,
     )
-
-
-def _recognised(entries: list[Entry], cifar: Sequence[Tensor] | None) -> Iterator[str]:
-    """What the pictures look like, where nobody has written down what they are."""
-    counts = Counter((entry.role, entry.layout) for entry in entries)
-    counts["pictures", "CIFAR-10"] = 0 if cifar is None else len(cifar)
-    for (role, layout), count in counts.items():
-        if count:
-            yield f"{count} {role} in the layout of {layout}, origin and licence not stated"
 
 
 def _pictures(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -116,6 +116,20 @@ def trees(names: list[str] | None = None) -> str:
     return "Expected, in the folder or below it, any of:\n" + "\n".join(drawn)
 
 
+def holdings(entries: Iterable[Entry], **cifar: Sized | None) -> dict[tuple[str, str, bool], int]:
+    """How many samples there are of each layout and role, and whether they are for evaluation only.
+
+    Args:
+        entries: as recognised.
+        cifar: pictures of CIFAR-10 by part, "train" and "test"; None where there are none.
+    """
+    counts = Counter((entry.layout, entry.role, entry.test) for entry in entries)
+    for part, pictures in cifar.items():
+        if pictures is not None and len(pictures):
+            counts["CIFAR-10", "pictures", part == "test"] = len(pictures)
+    return counts
+
+
 def summary(source: Path) -> str:
     """What a folder holds, a line for each set and part.
 
@@ -123,14 +137,10 @@ def summary(source: Path) -> str:
         LayoutError: nothing; the message draws the expected trees.
     """
     files = Files(source)
-    counts = Counter((entry.layout, entry.role, entry.test) for entry in recognise(files))
-    for part in ("train", "test"):
-        pictures = read_cifar(files, part)
-        counts["CIFAR-10", "pictures", part == "test"] = 0 if pictures is None else len(pictures)
+    cifar = {part: read_cifar(files, part) for part in ("train", "test")}
     lines = [
         f"{count:7} {role} ({layout}), {'for evaluation only' if test else 'to train on'}"
-        for (layout, role, test), count in counts.items()
-        if count
+        for (layout, role, test), count in holdings(recognise(files), **cifar).items()
     ]
     if not lines:
         raise LayoutError(f"{source} holds no pictures", "a data set", "Point to such a folder", trees(files.names))

@@ -72,8 +72,8 @@ def write_levels(source: Path, target: Path, highest: int = 13, every: int = 4) 
     samples = [
         (clip, middle) for clip in clips for middle in range(highest // 2, len(clip.numbers) - highest // 2, every)
     ]
-    if files.sources:
-        write_sources(target, files.sources)
+    if sources := files.sources:
+        write_sources(target, sources)
     missing = [(clip, middle) for clip, middle in samples if not _complete(target, clip, middle, highest)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         work = pool.map(lambda sample: _write_sample(target, *sample, highest), missing)
