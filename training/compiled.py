@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import warnings
-import zlib
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import torch
 from torch import nn
@@ -30,14 +31,16 @@ class Compiled:
     def __init__(self, network: nn.Module, index: Path, graphs: bool):
         if index.is_file():
             try:
-                torch.compiler.load_cache_artifacts(zlib.decompress(read_shards(index)))
-            except (DeblurError, zlib.error) as error:
+                with ZipFile(io.BytesIO(read_shards(index))) as archive:
+                    for name in archive.namelist():
+                        torch.compiler.load_cache_artifacts(archive.read(name))
+            except (DeblurError, BadZipFile) as error:
                 warnings.warn(f"the network is compiled anew: {error}", stacklevel=2)
         # Where something is missing to compile with, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True
         # Crops that learn, crops that pass through and both, with recurrent features and without, of two sizes.
         torch._dynamo.config.recompile_limit = 32
-        self._index, self._kept = index, b""
+        self._index, self._instalments = index, []
         self._call: Callable = torch.compile(network, dynamic=False, mode="reduce-overhead" if graphs else "default")
 
     def __call__(self, *inputs):
@@ -54,6 +57,12 @@ class Compiled:
             shard: most bytes of a file.
         """
         artifacts = torch.compiler.save_cache_artifacts()
-        if artifacts is not None and artifacts[0] != self._kept:
-            self._kept = artifacts[0]
-            write_shards(self._index, zlib.compress(self._kept), shard)
+        if artifacts is None or artifacts[0] in self._instalments:
+            return
+        # PyTorch appends what is new to what it gave before, but reads no more than the last addition (2.13).
+        self._instalments.append(artifacts[0])
+        packed = io.BytesIO()
+        with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+            for number, instalment in enumerate(self._instalments):
+                archive.writestr(str(number), instalment)
+        write_shards(self._index, packed.getvalue(), shard)
