@@ -7,6 +7,7 @@ values of its momentum by about one: the few directions that dominate a gradient
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from math import sqrt
 
@@ -41,34 +42,46 @@ class Muon(Optimizer):
     def step(self) -> None:
         """Update the weights that have a gradient."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if not state:
-                    state["momentum"] = torch.zeros_like(weight)
-                momentum = state["momentum"].mul_(group["momentum"]).add_(weight.grad)
-                # Nesterov's look ahead.
-                ahead = weight.grad.add(momentum, alpha=group["momentum"])
-                matrix = ahead.reshape(len(ahead), -1)
-                size = _SIZE * sqrt(max(matrix.shape))
-                weight.add_(orthogonal(matrix).reshape(weight.shape), alpha=-group["lr"] * size)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not weights:
+                continue
+            momenta = [self._momentum(weight) for weight in weights]
+            gradients = [weight.grad for weight in weights]
+            torch._foreach_mul_(momenta, group["momentum"])
+            torch._foreach_add_(momenta, gradients)
+            # Nesterov's look ahead.
+            ahead = torch._foreach_add(gradients, momenta, alpha=group["momentum"])
+            # Layers of one size take a step together: on a GPU, one after the other takes longer to launch than to do.
+            alike = defaultdict(list)
+            for weight, direction in zip(weights, ahead, strict=True):
+                alike[weight.shape].append((weight, direction.reshape(len(direction), -1)))
+            for shape, layers in alike.items():
+                steps = orthogonal(torch.stack([matrix for _, matrix in layers]))
+                size = _SIZE * sqrt(max(steps.shape[1:]))
+                for (weight, _), step in zip(layers, steps, strict=True):
+                    weight.add_(step.reshape(shape), alpha=-group["lr"] * size)
+
+    def _momentum(self, weight: Tensor) -> Tensor:
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        return state["momentum"]
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
+def orthogonal(matrices: Tensor) -> Tensor:
     """Replace singular values by about one, by Newton and Schulz' iteration.
 
     Args:
-        matrix: (M, N).
+        matrices: (B, M, N).
 
     Returns:
         The same in bf16, with singular values between 0.7 and 1.2 but for those that were near 0.
     """
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / x.norm().clamp(min=1e-7)
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     a, b, c = _QUINTIC
     for _ in range(_STEPS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return x.mT if tall else x

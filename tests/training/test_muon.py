@@ -20,7 +20,7 @@ def test_singular_values_become_about_one_and_directions_stay(shape: tuple[int, 
     left = torch.linalg.qr(torch.randn(rows, rank, generator=chance))[0]
     right = torch.linalg.qr(torch.randn(columns, rank, generator=chance))[0]
     values = torch.logspace(0, -1.5, rank)
-    made = orthogonal(100 * left @ torch.diag(values) @ right.T).float()
+    made = orthogonal((100 * left @ torch.diag(values) @ right.T)[None])[0].float()
     assert torch.linalg.svdvals(made).sub(1).abs().max() < 0.35
     # In the directions of the matrix the result is diagonal, all signs kept.
     seen = left.T @ made @ right
@@ -38,6 +38,21 @@ def test_steps_have_the_size_of_the_rate_whatever_the_gradient():
         optimiser.step()
         for weight, old in zip(weights, before, strict=True):
             assert float((weight.detach() - old).square().mean().sqrt()) == pytest.approx(0.01 * 0.2, rel=0.35)
+
+
+def test_layers_of_one_size_do_not_mix():
+    """A weight takes the step that it takes alone, whatever others of its size stand beside it."""
+    chance = torch.Generator().manual_seed(2)
+    gradients = [scale * torch.randn(6, 4, 3, 3, generator=chance) for scale in (1e-4, 1.0)]
+    together, alone = ([nn.Parameter(torch.zeros(6, 4, 3, 3)) for _ in gradients] for _ in range(2))
+    optimisers = [Muon([{"params": together}], 0.1), *(Muon([{"params": [weight]}], 0.1) for weight in alone)]
+    for _ in range(2):
+        for weight, other, gradient in zip(together, alone, gradients, strict=True):
+            weight.grad, other.grad = gradient.clone(), gradient.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    for weight, other in zip(together, alone, strict=True):
+        assert torch.equal(weight, other)
 
 
 def test_weights_without_a_gradient_stay():
