@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from deblur_demo.errors import CheckpointError
@@ -27,6 +28,26 @@ def models(costs: bool = False) -> list[dict]:
         (None, or why the weights that are there cannot be used).
     """
     return [{**_row(name), "gmacs": gmacs(name) if costs else None} for name in registry.variants()]
+
+
+def by_use(rows: Iterable[dict], first: str) -> list[dict]:
+    """Rows of ``models`` in the order in which a visitor looks for them.
+
+    What runs comes before what does not, one row before all others; networks before classic filters,
+    those for motion before those for Gaussian blur, and the one that gained most on the first set of
+    its card before the rest.
+
+    Args:
+        rows: in any order.
+        first: the id to begin with.
+    """
+
+    def place(row: dict) -> tuple:
+        scores = next(iter(row["metrics"].values()), {}).get("psnr") or [0.0]
+        gaussian = row["trained_for"] == "Gaussian"
+        return not row["ready"], row["id"] != first, not row["parameters"], gaussian, scores[0] - scores[-1]
+
+    return sorted(rows, key=place)
 
 
 def gmacs(name: str) -> float:

@@ -191,9 +191,8 @@ def choices(own: Sequence[shelf.OwnWeights] = (), ready: bool = False) -> list[t
     """
     from deblur_demo import catalogue, pipeline
 
-    first = pipeline.default_model()
-    rows = sorted(catalogue.models(), key=lambda row: (not row["ready"], row["id"] != first))
-    offered = [(text.model_choice(row["id"], row["ready"]), row["id"]) for row in rows if row["ready"] or not ready]
+    rows = catalogue.by_use(catalogue.models(), pipeline.default_model())
+    offered = [(text.model_choice(row), row["id"]) for row in rows if row["ready"] or not ready]
     return [(text.own_choice(weights.name, weights.model), weights.choice) for weights in own] + offered
 
 

@@ -29,6 +29,9 @@ EXAMPLE_CLIP = "Coffee"
 MODEL = "Model"
 MODELS_COMING = "Looking for models …"
 NEEDS_TRAINING = "needs training"
+# What a network is for, by the blur it was trained for; photos in motion need no word.
+CHOICES = {"motion, video": "for clips", "Gaussian": "for Gaussian blur"}
+CLASSIC = "classic filter"
 ITERATIONS = "Iterations"
 ITERATIONS_HELP = "More iterations remove more blur and take longer."
 AUTO = "Stop by itself"
@@ -130,9 +133,11 @@ def hours(number: float) -> str:
     return "an hour" if number == 1 else f"{number:g} hours"
 
 
-def model_choice(name: str, ready: bool) -> str:
-    """A line of the model picker."""
-    return name if ready else f"{name} · {NEEDS_TRAINING}"
+def model_choice(row: dict) -> str:
+    """A line of the model picker, from a row of ``catalogue.models``: the name, and what it asks for or is for."""
+    use = CHOICES.get(row["trained_for"]) if row["parameters"] else CLASSIC
+    hint = use if row["ready"] else NEEDS_TRAINING
+    return f"{row['id']} · {hint}" if hint else row["id"]
 
 
 def own_choice(name: str, model: str) -> str:

@@ -36,10 +36,10 @@ def give(page, path: Path) -> None:
 
 
 def tick(page, group: str, *wanted: str) -> None:
-    """Tick exactly these."""
+    """Tick exactly these; what a network is for stands behind its name."""
     for label in page.locator(f"#compare-{group} label").all():
         box = label.locator("input")
-        if box.is_checked() != (label.inner_text().strip() in wanted):
+        if box.is_checked() != (label.inner_text().split("·")[0].strip() in wanted):
             box.click()
 
 

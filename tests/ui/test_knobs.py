@@ -27,6 +27,13 @@ def test_the_picker_offers_every_model_those_that_run_first(controls):
     assert all(text.NEEDS_TRAINING in label for label, name in offered[controls.model]["choices"] if name not in ready)
 
 
+def test_the_picker_says_what_is_for_clips_for_gaussian_blur_or_a_classic_filter(controls):
+    labels = [label for label, _ in controls.offer_models()[controls.model]["choices"]]
+    wanted = ["mtrnn-lite", "mlfa-lite · for clips", "kaist · for Gaussian blur", "wiener · classic filter"]
+    assert [label for label in labels if label in wanted] == wanted
+    assert "kaist-3f · needs training" in labels
+
+
 def test_a_network_of_fixed_steps_offers_no_iterations(controls):
     assert controls.pick_model("wiener", False)[controls.iterations] == gr.update(interactive=False)
     assert controls.pick_model("mtrnn-lite", False)[controls.iterations] == gr.update(interactive=True)

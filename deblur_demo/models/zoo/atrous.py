@@ -255,9 +255,9 @@ VARIANTS = {
     "brehm-stage1-s": Variant(AtrousNet, AtrousSettings(blocks=10, **_SMALL), paper=_BREHM, trained_for="motion"),
     "atrous-5": Variant(AtrousNet, AtrousSettings(blocks=5, **_KERAS), paper=_BOLOGNA, trained_for="Gaussian"),
     "atrous-10-3f": Variant(
-        AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS), paper=_BOLOGNA, trained_for="motion"
+        AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS), paper=_BOLOGNA, trained_for="motion, video"
     ),
     "atrous-10-3f-s": Variant(
-        AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS | _SMALL), paper=_BOLOGNA, trained_for="motion"
+        AtrousNet, AtrousSettings(frames=3, blocks=10, **_KERAS | _SMALL), paper=_BOLOGNA, trained_for="motion, video"
     ),
 }

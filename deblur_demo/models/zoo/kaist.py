@@ -186,6 +186,6 @@ _PAPER = (
 
 VARIANTS = {
     "kaist": Variant(Kaist, KaistSettings(), paper=_PAPER, trained_for="Gaussian"),
-    "kaist-3f": Variant(Kaist, KaistSettings(frames=3), paper=_PAPER, trained_for="motion"),
-    "kaist-3f-s": Variant(Kaist, KaistSettings(frames=3, width=16), paper=_PAPER, trained_for="motion"),
+    "kaist-3f": Variant(Kaist, KaistSettings(frames=3), paper=_PAPER, trained_for="motion, video"),
+    "kaist-3f-s": Variant(Kaist, KaistSettings(frames=3, width=16), paper=_PAPER, trained_for="motion, video"),
 }

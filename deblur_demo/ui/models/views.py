@@ -38,11 +38,10 @@ class Entry:
 
 
 def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
-    """What is shown: the visitor's own, what runs (the default first, filters last), and if wanted ``everything``."""
+    """What is shown: the visitor's own, what runs, and if wanted ``everything``."""
     from deblur_demo import catalogue, pipeline
     from deblur_demo.models import checkpoint
 
-    first = pipeline.default_model()
     rows = {row["id"]: {**row, "gmacs": catalogue.counted_gmacs(row["id"])} for row in catalogue.models()}
     found = []
     for weights in own:
@@ -51,7 +50,7 @@ def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
         except CheckpointError:  # deleted meanwhile, as promised
             continue
         found.append(Entry(weights.name, {**rows[card.model], "ready": True}, card, own=True))
-    for row in sorted(rows.values(), key=lambda row: (not row["ready"], not row["parameters"], row["id"] != first)):
+    for row in catalogue.by_use(rows.values(), pipeline.default_model()):
         if row["ready"] or everything:
             path = row["checkpoint"] if row["ready"] else None
             found.append(Entry(row["id"], row, path and checkpoint.read_card(Path(path))))
