@@ -130,6 +130,7 @@ class Trainer:
         """
         start = saved = time.monotonic()
         lately: deque[float] = deque(maxlen=5)  # seconds that batches took
+        longest, crop = 0.0, self.recipe.crop_at(self.update)
         spent_before = self.minutes
         with Deadline(minutes, overtime) as deadline:
             told = onlooker(self) if self.machine.main else Onlooker(self)
@@ -146,9 +147,13 @@ class Trainer:
                     self._write(validation)
                     saved = now
                 lately.append(now - begun)
-                # The next batch takes no less; what took longer has also compiled.
-                if self.machine.any(deadline.within(min(lately))):
+                longest = max(longest, now - begun)
+                # The next batch takes no less than the shortest; what took longer has also compiled, as crops of
+                # another size will.
+                compiles = self.learner.compiled is not None and self.recipe.crop_at(self.update) != crop
+                if self.machine.any(deadline.within(longest if compiles else min(lately))):
                     break
+                crop = self.recipe.crop_at(self.update)
             # Before the last validation, because whoever ends the program may not wait for it.
             self._write(validation)
             if validation and self.update > self.validated and self.validate(validation, told, deadline):
