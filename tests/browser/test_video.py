@@ -213,6 +213,19 @@ def test_cancel_keeps_a_playable_part(screen, tmp_path):
     page.wait_for_function(f"{VIDEOS}[1].currentTime > 0")
 
 
+def test_a_loop_that_is_paused_as_it_begins_anew_is_no_error(screen, clip):
+    """A browser refuses what it began to play, then, and says so on the console if nobody listens."""
+    page = screen()
+    give(page, clip)
+    page.evaluate(f"""() => {{
+        const video = {VIDEOS}[0];
+        video.addEventListener("ended", () => {{ video.pause(); window.paused = true; }});
+    }}""")
+    page.click("#player .play")
+    page.wait_for_function("window.paused")
+    page.wait_for_timeout(500)  # for what the console says
+
+
 def test_a_bad_file_costs_one_line_and_the_screen_goes_on(screen, clip, tmp_path):
     bad = tmp_path / "holiday.mp4"
     bad.write_text("#EXTM3U\nhttp://127.0.0.1/part.ts\n")

@@ -15,6 +15,7 @@ let follower = null;
 
 const length = () => (Number.isFinite(leader.duration) ? leader.duration : 0);
 const is = (button) => button.getAttribute("aria-pressed") === "true";
+const start = (video) => video.play().catch(() => {}); // refused where a pause or another clip comes in between
 const toggle = (button) => button.setAttribute("aria-pressed", String(!is(button)));
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
 
@@ -85,7 +86,7 @@ for (const video of [source, result]) {
   video.addEventListener("play", () => {
     if (video !== leader) return;
     follow(true);
-    follower?.play().catch(() => {});
+    if (follower) start(follower);
     requestAnimationFrame(tick);
   });
   for (const event of ["pause", "seeking", "seeked", "loadedmetadata", "durationchange"])
@@ -98,7 +99,7 @@ for (const video of [source, result]) {
   video.addEventListener("ended", () => {
     if (video !== leader || !is(loop)) return;
     leader.currentTime = 0;
-    leader.play();
+    start(leader);
   });
   video.addEventListener("error", () => {
     if (!video.getAttribute("src") || !clip) return;
@@ -124,7 +125,7 @@ function dress() {
 }
 
 function playOrPause() {
-  if (leader.paused) leader.play().catch(() => {});
+  if (leader.paused) start(leader);
   else leader.pause();
 }
 
