@@ -226,6 +226,24 @@ def test_a_loop_that_is_paused_as_it_begins_anew_is_no_error(screen, clip):
     page.wait_for_timeout(500)  # for what the console says
 
 
+def test_where_there_is_no_full_screen_none_is_offered(screen, clip, photo):
+    """Phones that have none, and frames that may not fill it; the key does nothing then."""
+    page = screen()
+    page.add_init_script("Object.defineProperty(document, 'fullscreenEnabled', { value: false })")
+    page.reload()
+    page.wait_for_selector("#image-run")
+    go_to(page, "Video")
+    give(page, clip)
+    assert page.is_visible("#player .play") and not page.is_visible("#player .full")
+    page.locator("#player .play").press("f")
+    go_to(page, "Image")
+    page.locator("#photos input[type=file]").first.set_input_files(photo)
+    page.click("#image-run")
+    page.locator("#image-viewer .view").press("f")
+    assert page.is_visible("#image-viewer .fit") and not page.is_visible("#image-viewer .full")
+    assert page.evaluate("document.fullscreenElement") is None
+
+
 def test_a_bad_file_costs_one_line_and_the_screen_goes_on(screen, clip, tmp_path):
     bad = tmp_path / "holiday.mp4"
     bad.write_text("#EXTM3U\nhttp://127.0.0.1/part.ts\n")

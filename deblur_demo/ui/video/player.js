@@ -129,6 +129,13 @@ function playOrPause() {
   else leader.pause();
 }
 
+// Some phones, and some pages that show this one in a frame, have no full screen.
+find("full").hidden = !document.fullscreenEnabled;
+function full() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (document.fullscreenEnabled) player.requestFullscreen();
+}
+
 function nudge(percent) {
   wipe.value = Number(wipe.value) + percent;
   dress();
@@ -139,7 +146,7 @@ find("back").addEventListener("click", () => show(current() - 1));
 find("forward").addEventListener("click", () => show(current() + 1));
 find("first").addEventListener("click", () => trigger("first", { seconds: begins(current()) }));
 find("last").addEventListener("click", () => trigger("last", { seconds: Math.min(begins(current() + 1), length()) }));
-find("full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : player.requestFullscreen()));
+find("full").addEventListener("click", full);
 for (const button of [loop, sound])
   button.addEventListener("click", () => {
     toggle(button);
@@ -156,7 +163,7 @@ player.addEventListener("keydown", (event) => {
   const onButton = event.target.tagName === "BUTTON" && event.key === " ";
   const keys = {
     " ": onButton ? null : playOrPause, k: playOrPause, l: () => loop.click(), m: () => sound.click(),
-    f: () => find("full").click(), ",": () => show(current() - 1), ".": () => show(current() + 1),
+    f: full, ",": () => show(current() - 1), ".": () => show(current() + 1),
   };
   if (event.target === seek) Object.assign(keys, { ArrowLeft: keys[","], ArrowRight: keys["."] });
   if (event.target === wipe) Object.assign(keys, { ArrowLeft: () => nudge(-2), ArrowRight: () => nudge(2) });

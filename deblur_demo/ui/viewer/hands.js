@@ -74,9 +74,11 @@ function fit() {
   place();
 }
 
+// Some phones, and some pages that show this one in a frame, have no full screen.
+find("full").hidden = !document.fullscreenEnabled;
 function full() {
   if (document.fullscreenElement) document.exitFullscreen();
-  else comparer.requestFullscreen?.();
+  else if (document.fullscreenEnabled) comparer.requestFullscreen();
 }
 
 function swap() {
