@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deblur_demo.ui import text
 from tests.browser.tabs import go_to
 
 pytestmark = pytest.mark.browser
@@ -51,7 +52,7 @@ def test_a_link_opens_its_screen_with_its_settings(visit, address):
     page = visit()
     page.goto(f"{address}/?screen=video&iterations=2&model=wiener")
     page.wait_for_selector("#video-run:visible")
-    assert knobs(page, "video")[:2] == ("wiener", "2")
+    assert knobs(page, "video")[:2] == (f"wiener · {text.CLASSIC}", "2")
     page.goto(f"{address}/?iterations=auto&tile=<b>&model=nobody")
     page.wait_for_selector("#image-status .status.error")
     line = page.locator("#image-status p").inner_text()
