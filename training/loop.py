@@ -130,7 +130,7 @@ class Trainer:
         """
         start = saved = time.monotonic()
         lately: deque[float] = deque(maxlen=5)  # seconds that batches took
-        longest, crop = 0.0, self.recipe.crop_at(self.update)
+        longest = 0.0
         spent_before = self.minutes
         with Deadline(minutes, overtime) as deadline:
             told = onlooker(self) if self.machine.main else Onlooker(self)
@@ -138,7 +138,7 @@ class Trainer:
                 # One that the last go gave up is made up for, at the same update.
                 if self._validation_due() and not self.validate(validation, told, deadline):
                     break
-                begun = time.monotonic()
+                begun, crop = time.monotonic(), self.recipe.crop_at(self.update)
                 loss, rate = self.train_batch()
                 now = time.monotonic()
                 self.minutes = spent_before + (now - start) / 60
@@ -153,7 +153,6 @@ class Trainer:
                 compiles = self.learner.compiled is not None and self.recipe.crop_at(self.update) != crop
                 if self.machine.any(deadline.within(longest if compiles else min(lately))):
                     break
-                crop = self.recipe.crop_at(self.update)
             # Before the last validation, because whoever ends the program may not wait for it.
             self._write(validation)
             if validation and self.update > self.validated and self.validate(validation, told, deadline):

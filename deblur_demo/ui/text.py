@@ -30,7 +30,7 @@ MODEL = "Model"
 MODELS_COMING = "Looking for models …"
 NEEDS_TRAINING = "needs training"
 # What a network is for, by the blur it was trained for; photos in motion need no word.
-CHOICES = {"motion, video": "for clips", "Gaussian": "for Gaussian blur"}
+USES = {"motion, video": "for clips", "Gaussian": "for Gaussian blur"}
 CLASSIC = "classic filter"
 ITERATIONS = "Iterations"
 ITERATIONS_HELP = "More iterations remove more blur and take longer."
@@ -134,8 +134,8 @@ def hours(number: float) -> str:
 
 
 def model_choice(row: dict) -> str:
-    """A line of the model picker, from a row of ``catalogue.models``: the name, and what it asks for or is for."""
-    use = CHOICES.get(row["trained_for"]) if row["parameters"] else CLASSIC
+    """A line of the model picker, from a row of ``catalogue.models``: the name, and what it needs or is for."""
+    use = USES.get(row["trained_for"]) if row["parameters"] else CLASSIC
     hint = use if row["ready"] else NEEDS_TRAINING
     return f"{row['id']} · {hint}" if hint else row["id"]
 

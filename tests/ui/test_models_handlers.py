@@ -252,6 +252,7 @@ def test_costs_are_counted_after_the_cards_are_shown(page):
     page.count((), False)
     shown = page.look((), False)[page.screen.cards]
     assert shown.count(f"<dd>{catalogue.gmacs('mtrnn-lite'):.3g}</dd>") == 1
+    assert shown.index("mtrnn-lite") < shown.index("wiener"), "networks first"
 
 
 def test_what_a_card_says_cannot_become_part_of_the_page(page, files, cache):
