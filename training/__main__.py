@@ -118,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
     join.set_defaults(run=_join)
 
+    unfold = commands.add_parser("unfold", help="make mtrnn of weights of mtrnn-lite, to train on from there")
+    unfold.add_argument("folded", type=Path, help=".safetensors of mtrnn-lite, with its card")
+    unfold.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
+    unfold.set_defaults(run=_unfold)
+
     evaluate = commands.add_parser(
         "evaluate",
         help="PSNR and SSIM per iteration, the blurred input as row 0",
@@ -230,6 +235,13 @@ def _join(arguments: argparse.Namespace) -> None:
     from training.join import join
 
     card = join(arguments.second, arguments.first, arguments.out)
+    print(f"{arguments.out}: {card.model}")
+
+
+def _unfold(arguments: argparse.Namespace) -> None:
+    from training.unfold import unfold
+
+    card = unfold(arguments.folded, arguments.out)
     print(f"{arguments.out}: {card.model}")
 
 

@@ -136,3 +136,19 @@ def test_fresh_weights_start_near_the_identity(name, window):
     first, *_, seventh = registry.build(name).run(window, 7)
     assert 0 < (first.image - window[:, 0]).abs().mean() < 0.02
     assert (seventh.image - window[:, 0]).abs().mean() < 0.5, "training runs up to seven iterations from here"
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("mean", [(0.45, 0.45, 0.45), (0.2, 0.5, 0.7)])
+def test_an_unfolded_network_sees_a_pixel_where_the_folded_one_sees_four(mean):
+    """On a picture whose pixels are repeated, the folded one does the same on the average over each of them."""
+    folded, unfolded = lively("mtrnn-lite", mean=mean), registry.build("mtrnn").eval()
+    unfolded.unfold_from(folded)
+    small = torch.rand(1, 1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    large = small.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    one, other = unfolded(small, small[:, 0], ()), folded(large, large[:, 0], ())
+    # Beyond the rim the padding is the mean colour, which differs.
+    inside = (..., slice(96, -96), slice(96, -96))
+    expected = torch.nn.functional.avg_pool2d(other.image, 2)[inside]
+    assert (expected - small[:, 0][inside]).abs().mean() > 0.01
+    torch.testing.assert_close(one.image[inside], expected, rtol=0, atol=1e-5)

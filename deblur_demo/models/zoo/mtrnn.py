@@ -101,6 +101,26 @@ class MTRNN(Restorer):
                 module.conv2.weight.mul_(0.1)
         self.head.weight.mul_(0.01)
 
+    @torch.no_grad()
+    def unfold_from(self, folded: MTRNN) -> None:
+        """Take the weights of a network that folds the image, so as to see each pixel where it saw u x u at once.
+
+        The result is to a picture what ``folded`` is to the same picture enlarged u times by repeating its
+        pixels: the same in the first iteration, near it in the others. As photos look alike at every size,
+        it restores about as well, and has the paper's resolution to learn with.
+
+        Args:
+            folded: of the same settings, but for ``unshuffle`` and ``mean``.
+        """
+        weights, pixels = folded.state_dict(), folded.settings.unshuffle**2
+        stem = weights["stem.weight"].unflatten(1, (-1, pixels)).sum(2)  # (32, 3i, k, k)
+        offset = (self.mean - folded.mean).flatten().repeat(self.settings.images)  # (3i)
+        weights["stem.weight"] = stem
+        weights["stem.bias"] = weights["stem.bias"] + stem.sum((2, 3)) @ offset
+        for name in ("head.weight", "head.bias"):
+            weights[name] = weights[name].unflatten(0, (3, pixels)).mean(1)
+        self.load_state_dict(weights)
+
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         blurred = centre_frame(window)  # (B, 3, H, W)
         if self.settings.clamp:
