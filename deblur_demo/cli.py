@@ -245,18 +245,14 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from deblur_demo.models import checkpoint, fetch
+    from deblur_demo.models import fetch
 
     source = fetch.upstream(options.name)
     print(source.description)
     if not options.yes and not _agreed():
         print("Nothing was fetched.")
         return 1
-    path = fetch.fetch(source, say=print)
-    print(f"{path} ({source.model})")
-    first = checkpoint.find(source.model)
-    if first != path:
-        print(f"{first} comes first. To use these, say: --checkpoint {path}")
+    print(f"{fetch.fetch(source, say=print)} ({source.model})")
     return 0
 
 

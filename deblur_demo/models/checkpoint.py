@@ -64,8 +64,8 @@ def user_cache() -> Path:
 
 
 def find(name: str) -> Path | None:
-    """The weights of a variant: bundled first, then the user's cache; None if there are none."""
-    candidates = (folder / f"{name}.safetensors" for folder in (BUNDLED, user_cache()))
+    """The weights of a variant: those that the user fetched come before those bundled; None if there are none."""
+    candidates = (folder / f"{name}.safetensors" for folder in (user_cache(), BUNDLED))
     return next((path for path in candidates if path.is_file()), None)
 
 

@@ -66,16 +66,16 @@ def test_half_precision_halves_the_file_and_nothing_partial_stays(saved, tmp_pat
     assert 0 < error < 2**-11 * original.abs().max()
 
 
-def test_bundled_weights_come_before_the_cache(tmp_path, monkeypatch):
+def test_what_the_user_fetched_comes_before_what_is_bundled(tmp_path, monkeypatch):
     bundled, cache = tmp_path / "checkpoints", tmp_path / "cache"
     for folder in (bundled, cache):
         folder.mkdir()
         (folder / "both.safetensors").touch()
-    (cache / "cached.safetensors").touch()
+    (bundled / "bundled.safetensors").touch()
     monkeypatch.setattr(checkpoint, "BUNDLED", bundled)
     monkeypatch.setenv("DEBLUR_CACHE", str(cache))
-    assert checkpoint.find("both") == bundled / "both.safetensors"
-    assert checkpoint.find("cached") == cache / "cached.safetensors"
+    assert checkpoint.find("both") == cache / "both.safetensors"
+    assert checkpoint.find("bundled") == bundled / "bundled.safetensors"
     assert checkpoint.find("neither") is None
 
 

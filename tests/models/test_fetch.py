@@ -253,13 +253,14 @@ def test_nothing_is_fetched_without_consent(server, cache, monkeypatch, capsys):
     assert (cache / "mtrnn.safetensors").exists()
 
 
-def test_bundled_weights_are_said_to_come_first(server, monkeypatch, capsys):
+def test_fetched_weights_are_used_instead_of_bundled_ones(server, cache, monkeypatch):
     monkeypatch.setitem(fetch.UPSTREAM, "dmphn-gopro", publish(server, "dmphn", dmphn_files()))
     monkeypatch.setattr(fetch, "RAW", server.base)
     checkpoint.BUNDLED.mkdir()
     (checkpoint.BUNDLED / "dmphn.safetensors").touch()
+    assert checkpoint.find("dmphn") == checkpoint.BUNDLED / "dmphn.safetensors"
     assert main(["fetch", "dmphn-gopro", "--yes"]) == 0
-    assert "comes first. To use these, say: --checkpoint " in capsys.readouterr().out
+    assert checkpoint.find("dmphn") == cache / "dmphn.safetensors"
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(server, cache):
