@@ -44,7 +44,12 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in "ab":
         cv2.imwrite(str(tmp_path / f"mine/photos/{name}.png"), data.astronaut()[:140, :140, ::-1])
     (tmp_path / "training/recipes").mkdir(parents=True)
-    for name, sizes in (("mlfa-lite", SMALLER), ("mtrnn-lite-tune", SMALLER[:2]), ("mtrnn-lite", SMALLER)):
+    for name, sizes in (
+        ("mlfa-lite", SMALLER),
+        ("mtrnn-lite-tune", SMALLER[:2]),
+        ("mtrnn-tune", (("crop = 144", "crop = 48"), ("batch = 6", "batch = 2"))),
+        ("mtrnn-lite", SMALLER),
+    ):
         recipe = (ROOT / f"training/recipes/{name}.toml").read_text()
         for usual, small in sizes:
             assert usual in recipe
@@ -72,7 +77,7 @@ def run(command: str) -> int:
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture):
-    assert len(COMMANDS) == 15, COMMANDS
+    assert len(COMMANDS) == 17, COMMANDS
     for command in COMMANDS:
         assert run(command) == 0, f"{command}\n{capsys.readouterr().err}"
     assert (workplace / "val/blur").is_dir()
