@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "synthesis": FOUNDATION,
     "media": FOUNDATION,
     "models": FOUNDATION,
-    "runtime": FOUNDATION | {"media", "models"},
+    "runtime": FOUNDATION | {"metrics", "media", "models"},
     "catalogue": FOUNDATION | {"models"},
     "maps": {"media"},
     "lab": FOUNDATION | {"media", "synthesis"},

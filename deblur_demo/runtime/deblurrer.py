@@ -31,7 +31,7 @@ from deblur_demo.runtime.device import (
 )
 from deblur_demo.runtime.footprint import Footprint, measure
 from deblur_demo.runtime.grid import PIXEL, SMALLEST_TILE, grid_of_side, grid_within, padded
-from deblur_demo.runtime.stopping import settled_after
+from deblur_demo.runtime.stopping import settled
 from deblur_demo.runtime.tiling import Mosaic
 from deblur_demo.settings import ITERATIONS, TILE
 
@@ -56,6 +56,7 @@ class Step:
         notices: what a person should know of how it was computed, for example a change of device.
         changes: the change of each picture of the batch, (B,); ``change`` is their mean.
         maps: what else is known of each pixel, see ``Estimate.maps``, (B, 1, H, W) each, fp32, on the CPU.
+        settled: whether each picture of the batch has settled by now, (B,); () where nobody asked.
     """
 
     index: int
@@ -65,12 +66,16 @@ class Step:
     notices: tuple[str, ...] = ()
     changes: tuple[float, ...] = ()
     maps: Mapping[str, Tensor] = field(default_factory=dict)
+    settled: tuple[bool, ...] = ()
 
     def each(self) -> list[Step]:
         """A step for every picture of the batch, with its share of the time; the first has the notices, none maps."""
         seconds, untold = self.seconds / len(self.changes), [()] * (len(self.changes) - 1)
-        parts = zip(self.image.split(1), self.changes, [self.notices, *untold], strict=True)
-        return [Step(self.index, image, seconds, own, notices, (own,)) for image, own, notices in parts]
+        rests = [(settled,) for settled in self.settled] or [()] * len(self.changes)
+        parts = zip(self.image.split(1), self.changes, [self.notices, *untold], rests, strict=True)
+        return [
+            Step(self.index, image, seconds, own, notices, (own,), settled=rest) for image, own, notices, rest in parts
+        ]
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ class Deblurrer:
             DeblurError: a result is not finite even in fp32.
         """
         self._check(window)
-        work, seconds = self._work(window, self._count(iterations), auto=iterations == "auto"), 0.0
+        auto = iterations == "auto" and self.model.traits.iterative
+        work, seconds = self._work(window, self._count(iterations), auto), 0.0
         while True:
             began = time.perf_counter()
             try:
@@ -153,6 +159,7 @@ class Deblurrer:
         """The events, without their seconds."""
         worker = _Worker(self, self.placement)
         mosaic, changes, shown = self._mosaic(window, worker), [], 0
+        rests = (False,) * len(window)
         while shown < count:
             try:
                 for tile in mosaic.step(worker):
@@ -167,8 +174,13 @@ class Deblurrer:
                 shown = len(changes)
                 if len(mosaic.grid.tiles) > 1:  # so the picture is large
                     release_freed_memory()
-                yield _step(shown, mosaic, worker.told())
-                if auto and self.model.traits.iterative and all(map(settled_after, zip(*changes, strict=True))):
+                step = _step(shown, mosaic, worker.told())
+                if auto:
+                    pictures = zip(rests, zip(*changes, strict=True), step.image.split(1), strict=True)
+                    rests = tuple(before or settled(own, image) for before, own, image in pictures)
+                    step = replace(step, settled=rests)
+                yield step
+                if all(rests):
                     return
 
     def _mosaic(self, window: Tensor, worker: _Worker) -> Mosaic:

@@ -23,7 +23,6 @@ from deblur_demo.runtime.device import free_memory
 from deblur_demo.runtime.footprint import Footprint
 from deblur_demo.runtime.grid import PIXEL, padded
 from deblur_demo.runtime.scenes import cut_between, thumbnail
-from deblur_demo.runtime.stopping import settled_after
 
 MOST_AT_ONCE = 8  # frames in a batch; more keep no GPU busier and make each frame wait longer
 SHARE = 0.5  # of a device's free memory that a batch may take; of the CPU's, where its results wait, half of that
@@ -181,8 +180,7 @@ def _restore(
             history.append(replace(step, index=before + step.index))
     for centre, history in zip(centres, histories, strict=True):
         # A batch goes on until its last frame has settled, each frame only until it has itself.
-        if iterations == "auto" and deblurrer.model.traits.iterative:
-            history = history[: settled_after([step.change for step in history])]
+        history = history[: next((count for count, step in enumerate(history, 1) if any(step.settled)), None)]
         yield replace(centre, image=history[-1].image, steps=(*centre.steps, *history))
 
 
