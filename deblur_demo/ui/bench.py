@@ -107,17 +107,18 @@ class Bench:
         yield from clips.deblur_clip(clip, self._opened(job), job.iterations)
 
     def _make_ready(self) -> None:
-        """Import everything and put the bundled networks on the GPU to be borrowed.
+        """Import everything and put the networks that most visitors use on the GPU to be borrowed.
 
         Now and in the main thread: what another thread imports while a process is forked, that
         process would wait for, and only this thread may speak of CUDA where there is none.
         """
         import_module("deblur_demo.ui.borrowed")
-        from deblur_demo.models import checkpoint, registry
-        from deblur_demo.pipeline import Job
+        from deblur_demo import catalogue, pipeline
 
-        for name in list(filter(checkpoint.find, registry.variants()))[: self._kept]:
-            self._opened(Job(model=name))
+        rows = catalogue.by_use(catalogue.models(), pipeline.default_model())
+        here = [row["id"] for row in rows if row["ready"] and row["checkpoint"]]
+        for name in reversed(here[: self._kept]):  # the default last, since what was used last stays longest
+            self._opened(pipeline.Job(model=name))
 
 
 def is_fetched(row: dict) -> bool:

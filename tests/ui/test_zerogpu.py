@@ -56,12 +56,12 @@ spaces.zero.torch.init = spaces.zero.torch.move = lambda *words, **more: None
 from deblur_demo.errors import DeblurError
 from deblur_demo.media.image import read_image
 from deblur_demo.clips import ClipJob, ClipReport, FrameReport
-from deblur_demo.pipeline import Job, StepReport, deblur_image
+from deblur_demo.pipeline import Job, StepReport, deblur_image, default_model
 from deblur_demo.ui.bench import Bench
 
 bench = Bench()
 placed, *_ = bench._open.values()
-said = {"placed": str(next(placed.ready(placed.placement)[0].parameters()).device), "server": os.getpid()}
+said = {"ready": [job.model for job in bench._open], "default": default_model(), "placed": str(next(placed.ready(placed.placement)[0].parameters()).device), "server": os.getpid()}
 
 def visit():  # in another thread than the main one, as handlers are
     job, folder = Job(model="mtrnn-lite", device="cpu", precision="fp32"), Path(sys.argv[1])
@@ -170,6 +170,7 @@ def test_a_job_goes_to_the_cards_process_and_back(tmp_path, weights, shaky_photo
     done = subprocess.run([sys.executable, "-c", SPACE, tmp_path], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     said = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("SAID"))[5:])
+    assert len(said["ready"]) == 2 and said["ready"][-1] == said["default"]
     assert said["placed"] == "cuda:0", "before the launch and in the main thread, as every process inherits it"
     deblurrer = open_deblurrer(Job("mtrnn-lite", device="cpu", precision="fp32"))
     wanted = [event for event in deblur_image(shaky_photo, deblurrer, 3) if isinstance(event, StepReport)]
