@@ -78,9 +78,7 @@ def clip_seconds(clip: ClipJob, job: Job) -> int:
 def steps(job: Job, iterations: int | str | None) -> int:
     """How many steps a run has at most."""
     traits = registry.blank(job.model).traits
-    if not traits.iterative or iterations is None:
-        return traits.steps
-    return traits.max_steps if iterations == "auto" else int(iterations)
+    return int(iterations) if traits.iterative and iterations not in (None, "auto") else traits.steps
 
 
 def _gmacs(job: Job) -> float:

@@ -131,7 +131,7 @@ def test_clips_auto_and_ensembles_are_counted(shaky_clip, monkeypatch):
     two = borrowed.clip_seconds(whole, Job("mtrnn-lite", 2))
     assert two == zerogpu.duration(lite, size, 2, frames) > zerogpu.STARTING + 5
     settling = borrowed.clip_seconds(whole, Job("mtrnn-lite", "auto", ensemble="4"))
-    assert settling == zerogpu.duration(4 * lite, size, 10, frames) > 10 * (two - zerogpu.STARTING)
+    assert settling == zerogpu.duration(4 * lite, size, 6, frames) > 6 * (two - zerogpu.STARTING)
     assert borrowed.clip_seconds(ClipJob(shaky_clip, Path("out.mp4"), start=0.3), Job("mtrnn-lite", 2)) < two
     assert borrowed.steps(Job("wiener"), 6) == 1
 
