@@ -55,7 +55,7 @@ def test_a_transfer_that_breaks_off_is_continued(server, published, monkeypatch)
     assert size // 2 - (1 << 16) <= first <= size // 2, "not from the beginning again"
 
 
-def test_the_hub_comes_after_checkpoints_and_cache(server, published, tmp_path, monkeypatch, lively_checkpoint):
+def test_the_hub_comes_after_cache_and_checkpoints(server, published, tmp_path, monkeypatch, lively_checkpoint):
     bundled, cache = tmp_path / "bundled", tmp_path / "cache"
     monkeypatch.setattr(checkpoint, "BUNDLED", bundled)
     monkeypatch.setenv("DEBLUR_CACHE", str(cache))
@@ -69,7 +69,7 @@ def test_the_hub_comes_after_checkpoints_and_cache(server, published, tmp_path, 
     from_hub = resolve(job).checkpoint
     assert from_hub.is_relative_to(tmp_path / "hub") and checkpoint.load(from_hub)[1].model == "mtrnn-lite"
     assert row()["checkpoint"] == str(from_hub) and row()["licence"] == "CC0"
-    for folder in (cache, bundled):
+    for folder in (bundled, cache):
         folder.mkdir()
         for suffix in (".safetensors", ".json"):
             content = lively_checkpoint.with_suffix(suffix).read_bytes()
