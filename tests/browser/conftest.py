@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -36,12 +35,10 @@ def cache(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(chromium, cache, tmp_path_factory, lively_checkpoint):
-    """Where the app answers."""
-    weights = tmp_path_factory.mktemp("weights")
-    for suffix in (".safetensors", ".json"):
-        shutil.copy(lively_checkpoint.with_suffix(suffix), weights / f"mtrnn-lite{suffix}")
-    with serving.app({"DEBLUR_CACHE": str(weights), "GRADIO_TEMP_DIR": str(cache)}) as where:
+def address(chromium, cache, tmp_path_factory):
+    """Where the app answers, with the bundled weights."""
+    fetched = tmp_path_factory.mktemp("nothing")
+    with serving.app({"DEBLUR_CACHE": str(fetched), "GRADIO_TEMP_DIR": str(cache)}) as where:
         yield where
 
 

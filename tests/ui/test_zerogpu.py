@@ -61,7 +61,8 @@ from deblur_demo.ui.bench import Bench
 
 bench = Bench()
 placed, *_ = bench._open.values()
-said = {"ready": [job.model for job in bench._open], "default": default_model(), "placed": str(next(placed.ready(placed.placement)[0].parameters()).device), "server": os.getpid()}
+said = {"ready": [job.model for job in bench._open], "default": default_model()}
+said |= {"placed": str(next(placed.ready(placed.placement)[0].parameters()).device), "server": os.getpid()}
 
 def visit():  # in another thread than the main one, as handlers are
     job, folder = Job(model="mtrnn-lite", device="cpu", precision="fp32"), Path(sys.argv[1])
