@@ -21,6 +21,7 @@ from deblur_demo.media.paths import make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
+from deblur_demo.settings import SIZE
 from deblur_demo.verdict import judge
 
 STEP_FIGURES = ("index", "seconds", "change", "sharpness", "psnr", "ssim", "mse")
@@ -160,6 +161,7 @@ def carry_out(
     outcome: Outcome,
     max_megapixels: float | None = None,
     keep_metadata: bool = False,
+    size: str = SIZE.default,
 ) -> Iterator[TileDone | StepReport]:
     """Deblur one photo and write its files.
 
@@ -168,6 +170,7 @@ def carry_out(
         deblurrer, iterations: as in ``pipeline.deblur_image``, whose events are yielded.
         outcome: filled in as the work goes on, so that it also tells how far a failed photo came.
         max_megapixels, keep_metadata: as in ``read_image``.
+        size: that the network restores at.
 
     Raises:
         DeblurError: something is wrong with this photo or its files; the next may fare better.
@@ -197,7 +200,7 @@ def carry_out(
     if order.animation is not None:
         make_folder(order.animation.parent)
         animation.write_animation(frames, order.animation)
-    outcome.verdict = judge(first, newest, deblurrer.model.traits.iterative and iterations != "auto").facts()
+    outcome.verdict = judge(first, newest, deblurrer.model.traits.iterative and iterations != "auto", size).facts()
     outcome.output = str(order.target)
 
 
@@ -266,7 +269,7 @@ def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outc
     """Write the JSON report of a batch.
 
     It holds ``model``, ``checkpoint`` (None: fresh weights or a classic filter), ``device``,
-    ``precision``, ``iterations`` (as asked for) and ``files``, one ``Outcome`` each.
+    ``precision``, ``iterations`` (as asked for), ``ensemble``, ``size`` and ``files``, one ``Outcome`` each.
 
     Raises:
         OutputError: it cannot be written.
@@ -278,6 +281,8 @@ def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outc
         "device": placement.device.type,
         "precision": next(word for word, dtype in DTYPES.items() if dtype == placement.dtype),
         "iterations": job.iterations,
+        "ensemble": job.ensemble,
+        "size": job.size,
         "files": [asdict(outcome) for outcome in outcomes],
     }
     write_text(path, json.dumps(report, indent=2) + "\n")

@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         settings.PRECISION,
         settings.TILE,
         settings.ENSEMBLE,
+        settings.SIZE,
         settings.MAX_MEGAPIXELS,
     ):
         knob.add_to(deblur)
@@ -163,7 +164,7 @@ def _deblur(options: argparse.Namespace) -> int:
     from deblur_demo import batch, clips, pipeline
 
     orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation)
-    knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "checkpoint", "untrained")
+    knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "size", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)
 
@@ -177,7 +178,7 @@ def _deblur(options: argparse.Namespace) -> int:
             }
             work = batch.carry_out_clip(order, deblurrer, job.iterations, outcome, maker=clips.maker(job), **wishes)
         else:
-            limits = options.max_megapixels, options.keep_metadata
+            limits = options.max_megapixels, options.keep_metadata, job.size
             work = batch.carry_out(order, deblurrer, job.iterations, outcome, *limits)
         try:
             with closing(work):  # now and not some day: an interrupted clip is finished properly

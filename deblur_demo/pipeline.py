@@ -22,7 +22,8 @@ from deblur_demo.models.contract import Restorer
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import place
 from deblur_demo.runtime.ensemble import SelfEnsemble
-from deblur_demo.settings import DEVICE, ENSEMBLE, ITERATIONS, PRECISION, TILE
+from deblur_demo.runtime.reduced import FACTORS, Reduced
+from deblur_demo.settings import DEVICE, ENSEMBLE, ITERATIONS, PRECISION, SIZE, TILE
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Job:
         model: identifier of a variant; None: the one that the checkpoint names, else
             ``default_model(device)``.
         iterations: of a multi-temporal network, or "auto".
-        device, precision, tile, ensemble: as in ``settings``.
+        device, precision, tile, ensemble, size: as in ``settings``.
         checkpoint: weights to use, a path or an address ``hf://owner/repo@revision/file.safetensors``;
             None: the bundled ones, those in the user's cache, or published ones.
         untrained: run with fresh weights where there are none, to try a network out.
@@ -48,14 +49,20 @@ class Job:
     precision: str = field(default_factory=PRECISION.current)
     tile: int | str = field(default_factory=TILE.current)
     ensemble: str = field(default_factory=ENSEMBLE.current)
+    size: str = field(default_factory=SIZE.current)
     checkpoint: Path | str | None = None
     untrained: bool = False
 
     def __post_init__(self):
         if self.model is not None:
             registry.variant(self.model)
-        for knob in (ITERATIONS, DEVICE, PRECISION, TILE, ENSEMBLE):
+        for knob in (ITERATIONS, DEVICE, PRECISION, TILE, ENSEMBLE, SIZE):
             object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
+
+    @property
+    def effort(self) -> float:
+        """What a step costs, as a multiple of the network's own on the whole picture."""
+        return int(self.ensemble) / FACTORS[self.size] ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +150,14 @@ def open_deblurrer(job: Job) -> Deblurrer:
         network, _ = checkpoint.load(job.checkpoint)
     else:
         network = _fresh(job.model)
-    if job.ensemble != "1":
-        network = SelfEnsemble(network, int(job.ensemble))
-    return Deblurrer(network, device=job.device, precision=job.precision, tile=job.tile)
+    return Deblurrer(equipped(network, job), device=job.device, precision=job.precision, tile=job.tile)
+
+
+def equipped(network: Restorer, job: Job) -> Restorer:
+    """The network as the job wants it run: on a smaller copy, in several orientations, or as it is."""
+    if job.size != SIZE.default:
+        network = Reduced(network, FACTORS[job.size])
+    return network if job.ensemble == "1" else SelfEnsemble(network, int(job.ensemble))
 
 
 def deblur_image(

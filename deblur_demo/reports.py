@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from deblur_demo.pipeline import StepReport
     from deblur_demo.runtime.deblurrer import TileDone
 
-TIPS = {"more_iterations": "more iterations", "half_size": "a copy of half the size"}
+TIPS = {
+    "more_iterations": "more iterations",
+    "full_size": "--size full",
+    "half_size": "--size half",
+    "quarter_size": "--size quarter",
+}
 TABLE_WIDTH = 120  # letters in a line of `models`
 
 

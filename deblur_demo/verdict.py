@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from deblur_demo.settings import ITERATIONS
+from deblur_demo.settings import ITERATIONS, SIZE
 
 if TYPE_CHECKING:
+    from numpy import ndarray
+
     from deblur_demo.pipeline import StepReport
 
 # Blur estimates (``metrics.blur``). Of 59 sharp photos and frames 56 lie at or below the first and none
@@ -19,13 +21,16 @@ SHARP, BLURRED = 0.42, 0.50
 # Levels of 255. The bundled network changes sharp photos by 1.5 to 4 on average and blurred ones by 1 to 6.
 NEXT_TO_NOTHING = 1.0
 LESS = 0.05  # of the blur estimate: what counts as less blurred
+# The estimate of a copy of a quarter of the size from which on a smear is too long for the networks. Of 49 pictures
+# smeared straight over 4 to 64 pixels 16 reach it: they gain 0.65 dB at half size and 0.36 at full. Of 42 that were
+# shaken at random 18 do, and gain 0.15 and 0.20; with 0.50 it would be 0.16 and 0.29.
+LONG = 0.54
 
 # What to try, each seen to work with the bundled network on blurred pictures, held out from its training:
 # from 1 iteration to 6 PSNR rises by 1.1 dB on REDS 003 and by 0.3 dB on the synthetic set; from 6 to 10 by nothing.
 MORE_ITERATIONS = "more_iterations"
-# Where a copy of half the size still reaches BLURRED, the smear is longer than the network is good at. On 15 of 17
-# such pictures (12 smeared over 30 or 70 pixels, 5 frames) it gains more on the copy: 0.52 dB on average for 0.37.
-HALF_SIZE = "half_size"
+# Another size to restore at, see ``fitting_size``.
+SIZES = {"full": "full_size", "half": "half_size", "quarter": "quarter_size"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Verdict:
         change: mean absolute difference in 8-bit levels.
         steeper: sharpness after as a multiple of that before; 1.1: edges are a tenth steeper.
         gain: PSNR after minus that before in dB; None without a truth, or where a picture equals it.
-        advice: what to try, of ``MORE_ITERATIONS`` and ``HALF_SIZE``.
+        size: that it was restored at, see ``settings.SIZE``.
+        advice: what to try, of ``MORE_ITERATIONS`` and the values of ``SIZES``.
     """
 
     blur_before: float | None
@@ -45,6 +51,7 @@ class Verdict:
     change: float
     steeper: float
     gain: float | None = None
+    size: str = SIZE.default
     advice: tuple[str, ...] = ()
 
     @property
@@ -74,13 +81,28 @@ def kind_of(blur: float | None) -> str:
     return "sharp" if blur <= SHARP else "blurred" if blur >= BLURRED else "soft"
 
 
-def judge(first: StepReport, last: StepReport, more: bool = False) -> Verdict:
+def fitting_size(pixels: ndarray) -> str:
+    """The size to restore a photo at, of ``settings.SIZE``, by how long its smear is.
+
+    Where a copy of a quarter of its size still looks much blurred, a smear is longer than the networks
+    know; where one of an eighth looks blurred, it is so at half the size, too.
+
+    Args:
+        pixels: (H, W, 3), uint8 or uint16.
+    """
+    if _blur_of_copy(pixels, 8) >= BLURRED:
+        return "quarter"
+    return "half" if _blur_of_copy(pixels, 4) >= LONG else "full"
+
+
+def judge(first: StepReport, last: StepReport, more: bool = False, size: str = SIZE.default) -> Verdict:
     """Compare the last step of a photo with its input.
 
     Args:
         first: step 0.
         last: the newest.
         more: whether the network would have gone on if it had been told to.
+        size: that the photo was restored at.
     """
     from deblur_demo import metrics
 
@@ -91,21 +113,23 @@ def judge(first: StepReport, last: StepReport, more: bool = False) -> Verdict:
         change=metrics.change(first.photo.pixels, last.photo.pixels),
         steeper=last.sharpness / first.sharpness if first.sharpness else 1.0,
         gain=last.psnr - first.psnr if scored else None,
+        size=size,
     )
-    if verdict.kind != "blurred" or verdict.cleared:
-        return verdict
-    helps = verdict.gain is None or verdict.gain > 0
-    iterations = [MORE_ITERATIONS] if more and helps and last.index < ITERATIONS.default else []
-    size = [HALF_SIZE] if _is_long(first) else []
-    return replace(verdict, advice=(*iterations, *size))
+    fitting, advice = fitting_size(first.photo.pixels), []
+    unhelped = verdict.kind == "blurred" and not verdict.cleared
+    if unhelped and more and last.index < ITERATIONS.default and (verdict.gain is None or verdict.gain > 0):
+        advice.append(MORE_ITERATIONS)
+    # What is cleared needs no other size, unless a copy smaller than its smear asks for cost it detail.
+    if fitting != size and (unhelped or (fitting == SIZE.default and verdict.kind != "plain")):
+        advice.append(SIZES[fitting])
+    return replace(verdict, advice=tuple(advice))
 
 
-def _is_long(report: StepReport) -> bool:
-    """Whether the blur is still to be seen in a copy of half the size."""
+def _blur_of_copy(pixels: ndarray, divisor: int) -> float:
+    """The blur estimate of a smaller copy; 0 where there is none."""
     import cv2
 
     from deblur_demo import metrics
 
-    pixels = report.photo.pixels
-    half = tuple(max(1, side // 2) for side in pixels.shape[1::-1])
-    return kind_of(metrics.blur(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA))) == "blurred"
+    sides = tuple(max(1, side // divisor) for side in pixels.shape[1::-1])
+    return metrics.blur(cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)) or 0.0

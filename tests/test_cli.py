@@ -110,6 +110,8 @@ def test_the_report_has_every_step_of_every_file(deblur, shaky, tmp_path, shaky_
         "device": "cpu",
         "precision": "fp32",
         "iterations": 2,
+        "ensemble": "1",
+        "size": "full",
     }
     (file,) = report["files"]
     assert (file["input"], file["output"], file["error"]) == (str(shaky), str(out), None)
@@ -295,6 +297,16 @@ def test_the_module_runs_and_its_exit_code_arrives(tmp_path):
     assert (
         done.stderr == f"error: there is no file {tmp_path / 'absent.pt'}. Accepted: a weights file. Check the path.\n"
     )
+
+
+def test_a_run_at_half_size_gives_a_picture_of_full_size(deblur, shaky, tmp_path):
+    assert deblur(shaky, "-o", tmp_path / "half.png", "--size", "half", "--json", tmp_path / "r.json") == 0
+    half, blurred = (read_image(path).pixels for path in (tmp_path / "half.png", shaky))
+    assert half.shape == blurred.shape and metrics.change(half, blurred) > 0.1
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["size"] == report["files"][0]["verdict"]["size"] == "half"
+    with pytest.raises(SystemExit):
+        deblur(shaky, "-o", tmp_path / "half.png", "--size", "third")
 
 
 def test_a_self_ensemble_is_another_mean_of_nearly_the_same_estimates(deblur, shaky, tmp_path):

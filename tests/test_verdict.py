@@ -77,7 +77,7 @@ def test_equal_pictures_have_no_gain_and_json_takes_all_facts():
     found = verdict.judge(report(smeared(photo, 9), truth=photo), report(photo, 1, photo))
     assert found.gain is None
     facts = json.loads(json.dumps(found.facts(), allow_nan=False))
-    assert set(facts) == {"kind", "blur_before", "blur_after", "change", "steeper", "gain", "advice"}
+    assert set(facts) == {"kind", "blur_before", "blur_after", "change", "steeper", "gain", "size", "advice"}
     assert facts["blur_before"] == metrics.blur(smeared(photo, 9)) > facts["blur_after"]
 
 
@@ -95,6 +95,32 @@ def test_equal_pictures_have_no_gain_and_json_takes_all_facts():
 def test_advice_fits_the_blur_and_the_run(length, done, more, advice):
     photo = smeared(data.astronaut(), length)
     assert verdict.judge(report(photo), report(photo, done), more).advice == advice
+
+
+@pytest.mark.parametrize(("length", "fitting"), [(1, "full"), (9, "full"), (20, "full"), (41, "half"), (90, "quarter")])
+def test_the_fitting_size_follows_the_length_of_the_smear(length, fitting):
+    pixels = smeared(data.astronaut(), length)
+    assert verdict.fitting_size(pixels) == fitting
+    if fitting == "half":
+        double = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        assert verdict.fitting_size(double) == "quarter"
+
+
+@pytest.mark.parametrize(
+    ("length", "after", "size", "advice"),
+    [
+        (41, 41, "half", ()),
+        (41, 41, "quarter", ("half_size",)),
+        (9, 1, "half", ("full_size",)),  # cleared, but at the price of detail
+        (9, 9, "half", ("full_size",)),
+        (1, 1, "quarter", ("full_size",)),
+        (41, 15, "quarter", ()),
+    ],
+)
+def test_another_size_is_advised_where_it_fits_better(length, after, size, advice):
+    before, after = (report(smeared(data.astronaut(), pixels)) for pixels in (length, after))
+    found = verdict.judge(before, after, size=size)
+    assert (found.size, found.advice) == (size, advice)
 
 
 def test_more_of_what_does_harm_is_not_advised():

@@ -13,9 +13,8 @@ from deblur_demo import catalogue, settings
 from deblur_demo.clips import ClipJob, expected_frames
 from deblur_demo.media.clip import probe
 from deblur_demo.models import registry
-from deblur_demo.pipeline import Job
+from deblur_demo.pipeline import Job, equipped
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
-from deblur_demo.runtime.ensemble import SelfEnsemble
 from deblur_demo.ui import zerogpu
 
 
@@ -29,8 +28,7 @@ class BorrowedDeblurrer:
 
     def __init__(self, job: Job, work: Callable[..., Iterator]):
         self.job, self._work = job, work
-        model = registry.blank(job.model)  # to be asked for its traits and its size
-        self.model = model if job.ensemble == "1" else SelfEnsemble(model, int(job.ensemble))
+        self.model = equipped(registry.blank(job.model), job)  # to be asked for its traits and its size
 
     def events(self, window: Tensor, iterations: int | str | None = None) -> Iterator[TileDone | Step]:
         """As ``Deblurrer.events``.
@@ -82,4 +80,4 @@ def steps(job: Job, iterations: int | str | None) -> int:
 
 
 def _gmacs(job: Job) -> float:
-    return catalogue.gmacs(job.model) * int(job.ensemble)
+    return catalogue.gmacs(job.model) * job.effort

@@ -31,6 +31,7 @@ class Knobs:
     precision: gr.Dropdown
     tile: gr.Dropdown
     ensemble: gr.Dropdown
+    size: gr.Dropdown
     about: gr.Markdown
     memory: gr.BrowserState
     copy: gr.Button | None = None
@@ -38,8 +39,8 @@ class Knobs:
 
     @property
     def values(self) -> list[gr.components.Component]:
-        """Inputs: model, iterations, auto, precision, tile, ensemble."""
-        return [self.model, self.iterations, self.auto, self.precision, self.tile, self.ensemble]
+        """Inputs: model, iterations, auto, precision, tile, ensemble, size."""
+        return [self.model, self.iterations, self.auto, self.precision, self.tile, self.ensemble, self.size]
 
     def bind(self, page: gr.Blocks) -> None:
         """Connect the controls to each other; when the page has opened, fill in the networks and what is wanted."""
@@ -116,11 +117,13 @@ class Knobs:
             return {self.iterations: gr.skip()}
 
 
-def asked(model: str, iterations: float, auto: bool, precision: str, tile: str, ensemble: str) -> dict[str, object]:
+def asked(
+    model: str, iterations: float, auto: bool, precision: str, tile: str, ensemble: str, size: str
+) -> dict[str, object]:
     """What ``Knobs.values`` handed over, as ``order.checked`` takes it."""
     return {
         "model": model, "iterations": "auto" if auto else iterations, "precision": precision, "tile": tile,
-        "ensemble": ensemble,
+        "ensemble": ensemble, "size": size,
     }  # fmt: skip
 
 
@@ -165,8 +168,12 @@ def place_truth(elem_id: str) -> OnePhoto:
     return truth
 
 
-def place_runtime() -> dict[str, gr.components.Component]:
-    """What few people change: how the network is computed."""
+def place_runtime(screen: str) -> dict[str, gr.components.Component]:
+    """What few people change: how the network is computed; ``screen`` begins the ids of the elements."""
+    size = gr.Dropdown(
+        [(text.SIZES[word], word) for word in settings.SIZE.words], value=settings.SIZE.current(), label=text.SIZE,
+        info=text.SIZE_HELP, filterable=False, elem_id=f"{screen}-size",
+    )  # fmt: skip
     ensemble = gr.Dropdown(
         [(text.ENSEMBLES[word], word) for word in settings.ENSEMBLE.words], value=settings.ENSEMBLE.current(),
         label=text.ENSEMBLE, info=text.ENSEMBLE_HELP, filterable=False,
@@ -179,7 +186,7 @@ def place_runtime() -> dict[str, gr.components.Component]:
         [*settings.TILE.words, "0", "256", "512", "1024"], value=str(settings.TILE.current()), label=text.TILE,
         info=text.TILE_HELP, allow_custom_value=True,
     )  # fmt: skip
-    return {"ensemble": ensemble, "precision": precision, "tile": tile}
+    return {"size": size, "ensemble": ensemble, "precision": precision, "tile": tile}
 
 
 def choices(own: Sequence[shelf.OwnWeights] = (), ready: bool = False) -> list[tuple[str, str]]:

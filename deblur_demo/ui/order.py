@@ -127,14 +127,13 @@ class ClipOrder(Order):
         return replace(self.clip, source=source, target=target, maker=clips.maker(pipeline.resolve(self.job)))
 
 
-def checked(
-    model: str | None, iterations: object, precision: object = "auto", tile: object = "auto", ensemble: object = "1"
-) -> tuple[Job, bool]:
+def checked(model: str | None, iterations: object, **knobs: object) -> tuple[Job, bool]:
     """The job that these knobs describe, and whether its weights have to be fetched first.
 
     Args:
         model: a variant, or weights of the visitor's own (see ``shelf``).
-        iterations, precision, tile, ensemble: as in ``settings``.
+        iterations: as in ``settings``.
+        knobs: precision, tile, ensemble and size as there; what is left out is as a visitor finds it.
 
     Raises:
         SettingError: a knob out of range, or a model that does not exist.
@@ -143,7 +142,7 @@ def checked(
     from deblur_demo import catalogue, pipeline
 
     model = str(model or pipeline.default_model())
-    knobs = {"iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble}
+    knobs["iterations"] = iterations
     if shelf.is_own(model):
         return pipeline.Job(model=shelf.model_of(model), checkpoint=shelf.find(model), **knobs), False
     job = pipeline.Job(model=model, **knobs)

@@ -15,15 +15,18 @@ from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, DeblurError, SettingError
 from deblur_demo.ui import order, shelf, text
 
-KNOBS = {knob.name: knob for knob in (settings.ITERATIONS, settings.PRECISION, settings.TILE, settings.ENSEMBLE)}
+KNOBS = {
+    knob.name: knob
+    for knob in (settings.ITERATIONS, settings.PRECISION, settings.TILE, settings.ENSEMBLE, settings.SIZE)
+}
 NAMES = ("model", *KNOBS)
 FIRST = "image"  # the screen that is meant where a link names none
 _LONGEST = 100  # letters of a value that are looked at
 
 # Components' values -> what is kept, or written into a link.
-WANTED = """(model, iterations, auto, precision, tile, ensemble) => ({
+WANTED = """(model, iterations, auto, precision, tile, ensemble, size) => ({
   ...(String(model).startsWith("own:") ? {} : { model }),
-  iterations: auto ? "auto" : iterations, precision, tile, ensemble,
+  iterations: auto ? "auto" : iterations, precision, tile, ensemble, size,
 })"""
 
 # Only pages that came by https, or from this machine, are given a clipboard.
@@ -45,7 +48,7 @@ class Preset:
     """What is wanted of a screen's knobs.
 
     Attributes:
-        values: of model, iterations, precision, tile and ensemble those that are given and pass.
+        values: of model, iterations, precision, tile, ensemble and size those that are given and pass.
         refused: what is wrong with the others, a line each.
     """
 

@@ -40,6 +40,12 @@ MORE = "More options"
 LINK = "Copy link to these settings"
 LINK_COPIED = "Copied. The link opens this screen with these settings."
 LINK_FIELD = "Link to these settings"
+SIZE = "Restore at"
+SIZE_HELP = (
+    "A straight smear of more than 30 pixels is too long for the networks, and shorter in a smaller copy. The result "
+    "is as large as the photo, and keeps what detail that has."
+)
+SIZES = {"full": "full size", "half": "half size, smears beyond 30 px", "quarter": "quarter size, beyond 60 px"}
 ENSEMBLE = "Self-ensemble"
 ENSEMBLE_HELP = (
     "Restores turned and mirrored copies, too, and takes the mean: a little better, as many times the work. "

@@ -46,7 +46,7 @@ def duration(gmacs: float, pixels: int, steps: int, frames: int | None = None) -
     ``STARTING + frames * megapixels * (steps * (gmacs of a megapixel * 2 / RATE + HANDLING) + FILMING)``
 
     Args:
-        gmacs: of one step at 256 x 256, see ``catalogue.gmacs``; of an ensemble, times its orientations.
+        gmacs: of one step at 256 x 256, see ``catalogue.gmacs``; times ``Job.effort``.
         pixels: height times width.
         steps: of a photo, or of each frame.
         frames: of a clip; None for a photo, for which nothing is filmed.

@@ -84,7 +84,9 @@ def test_a_long_blur_is_tried_again_at_half_the_size_by_one_click(visit, tmp_pat
     Image.fromarray(cv2.blur(data.coffee(), (41, 1))).save(path)
     page = visit()
     run(page, path, 1)
-    assert page.locator("#image-viewer img").first.evaluate("image => image.naturalWidth") == 600
-    page.click("#image-verdict button:has-text('half the size')")
-    page.wait_for_function("document.querySelector('#image-viewer img').naturalWidth == 300")
+    page.click("#image-verdict button:has-text('half size')")
+    page.wait_for_selector("#image-verdict p:has-text('Restored at half size')")
     page.wait_for_selector("#image-status .status.done")
+    assert page.locator("#image-viewer img").first.evaluate("image => image.naturalWidth") == 600
+    page.get_by_text("More options").first.click()
+    assert "half size" in page.input_value("#image-size input")

@@ -76,7 +76,7 @@ def test_a_copied_link_holds_the_settings(visit, address):
     page.wait_for_selector("#image-link p:has-text('Copied')")
     assert page.locator("#image-link input").is_hidden()
     link = page.evaluate("navigator.clipboard.readText()")
-    wanted = "screen=image&model=mtrnn-lite&iterations=4&precision=auto&tile=auto&ensemble=1"
+    wanted = "screen=image&model=mtrnn-lite&iterations=4&precision=auto&tile=auto&ensemble=1&size=full"
     assert link == f"{address}/?{wanted}"
     page.goto(link)
     assert knobs(page)[1] == "4"

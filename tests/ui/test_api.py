@@ -65,6 +65,18 @@ def test_the_answer_is_the_pipelines(client, shaky, sharp_photo, tmp_path, weigh
     assert steps[3]["blur"] == pytest.approx(metrics.blur(restored.astype(np.uint8)), abs=1e-3)
 
 
+def test_the_size_is_used(client, shaky, weights):
+    options = {"image": handle_file(shaky), "iterations": "1", "precision": "fp32", "api_name": "/deblur_image"}
+    picture, (_, step) = client.predict(**options, size="half")
+    deblurrer = open_deblurrer(Job("mtrnn-lite", precision="fp32", size="half"))
+    *_, wanted = deblur_image(read_image(shaky), deblurrer, 1)
+    restored = read_image(Path(picture)).pixels.astype(int)
+    assert restored.shape == wanted.photo.pixels.shape and np.abs(restored - wanted.photo.pixels).max() <= 1
+    assert step["change"] == pytest.approx(wanted.change, abs=1e-3)
+    *_, plain = deblur_image(read_image(shaky), open_deblurrer(Job("mtrnn-lite", precision="fp32")), 1)
+    assert np.abs(restored - plain.photo.pixels).max() > 1
+
+
 def test_the_ensemble_is_used(client, shaky, weights):
     options = {"image": handle_file(shaky), "iterations": "1", "precision": "fp32", "api_name": "/deblur_image"}
     single, _ = client.predict(**options)
@@ -130,7 +142,7 @@ def test_models_are_listed_without_the_servers_folders(client):
 @pytest.mark.parametrize(
     "knobs",
     [{"iterations": bad} for bad in ("0", "-1", "1e6", "6;rm", "nan")]
-    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}, {"ensemble": "2"}],
+    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}, {"ensemble": "2"}, {"size": "third"}],
 )
 def test_values_out_of_range_are_refused_in_one_line(client, shaky, knobs):
     with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
@@ -139,7 +151,7 @@ def test_values_out_of_range_are_refused_in_one_line(client, shaky, knobs):
 
 def call(address: str, image: object) -> str:
     """What the server answers to a hand-made call."""
-    data = [image, "mtrnn-lite", "1", "fp32", "auto", None, False, "1"]
+    data = [image, "mtrnn-lite", "1", "fp32", "auto", None, False, "1", "full"]
     event = httpx.post(f"{address}/gradio_api/call/deblur_image", json={"data": data}).json()["event_id"]
     return httpx.get(f"{address}/gradio_api/call/deblur_image/{event}", timeout=60).text
 

@@ -45,7 +45,7 @@ def sharp(tmp_path, sharp_photo) -> str:
 
 
 def asked(photo, models=("mtrnn-lite",), iterations=(1,), truth=None, previous=None):
-    return photo, truth, list(models), list(iterations), "fp32", "auto", "1", previous
+    return photo, truth, list(models), list(iterations), "fp32", "auto", "1", "full", previous
 
 
 def names(update, page) -> list[tuple[str, bool]]:

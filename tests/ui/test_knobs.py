@@ -13,7 +13,7 @@ from deblur_demo.ui import knobs, text
 @pytest.fixture
 def controls(weights) -> knobs.Knobs:
     with gr.Blocks():
-        return knobs.Knobs("some", **knobs.place_model("some"), **knobs.place_runtime())
+        return knobs.Knobs("some", **knobs.place_model("some"), **knobs.place_runtime("image"))
 
 
 def test_the_picker_offers_every_model_those_that_run_first(controls):
@@ -69,6 +69,7 @@ def test_commands_stand_one_below_the_other():
 
 
 def test_all_that_was_asked_is_handed_on():
-    asked = knobs.asked("mtrnn", 3, False, "fp32", "256", "4")
-    assert asked == {"model": "mtrnn", "iterations": 3, "precision": "fp32", "tile": "256", "ensemble": "4"}
-    assert knobs.asked("mtrnn", 3, True, "auto", "auto", "1")["iterations"] == "auto"
+    asked = knobs.asked("mtrnn", 3, False, "fp32", "256", "4", "half")
+    wanted = {"model": "mtrnn", "iterations": 3, "precision": "fp32", "tile": "256", "ensemble": "4", "size": "half"}
+    assert asked == wanted
+    assert knobs.asked("mtrnn", 3, True, "auto", "auto", "1", "full")["iterations"] == "auto"

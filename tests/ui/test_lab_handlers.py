@@ -44,7 +44,7 @@ def asked(photo, path=PATH, drawn=True, seed=0, shift=24, level=9, objects=0, no
 
 
 def knobs(shaken, iterations=2, before=None, model="mtrnn-lite"):
-    return shaken, model, iterations, False, "fp32", "auto", "1", before
+    return shaken, model, iterations, False, "fp32", "auto", "1", "full", before
 
 
 def shown(update, page) -> dict[str, Path | None]:

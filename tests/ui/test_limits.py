@@ -86,7 +86,7 @@ class Visitors:
         self.api = f"{served}/gradio_api"
         (path,) = httpx.post(f"{self.api}/upload", files={"files": ("photo.png", grey(1200, 800))}).json()
         photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        self.data = [photo, "mtrnn-lite", "10", "fp32", "auto", None, False, "1"]
+        self.data = [photo, "mtrnn-lite", "10", "fp32", "auto", None, False, "1", "full"]
         functions = httpx.get(f"{served}/config").json()["dependencies"]
         (self.function,) = (fn["id"] for fn in functions if fn["api_name"] == "deblur_image")
         self.joined: list[tuple[str, str]] = []

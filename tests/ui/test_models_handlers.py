@@ -99,16 +99,15 @@ def test_loaded_weights_are_in_every_picker_and_do_the_work(page, image, files, 
     assert last[page.screen.files] is None and last[page.screen.loaded]["value"] == own.choice
 
     write_image(shaky_photo, tmp_path / "shaky.png")
-    *_, done = image.deblur([str(tmp_path / "shaky.png")], own.choice, 2, False, "fp32", "auto", "1", None, False, None)
-    *_, plain = image.deblur(
-        [str(tmp_path / "shaky.png")], "mtrnn-lite", 2, False, "fp32", "auto", "1", None, False, None
-    )
+    photos, rest = [str(tmp_path / "shaky.png")], (2, False, "fp32", "auto", "1", "full", None, False, None)
+    *_, done = image.deblur(photos, own.choice, *rest)
+    *_, plain = image.deblur(photos, "mtrnn-lite", *rest)
     pictures = [read_image(last[image.screen.job.state].results[0].steps[2].full).pixels for last in (done, plain)]
     assert np.array_equal(*pictures) == (checkpoint.find("mtrnn-lite").read_bytes() == own.weights.read_bytes())
     assert page.bench.loaded()[0][0].checkpoint == own.weights
 
     *_, compared = page.comparing.run(
-        str(tmp_path / "shaky.png"), None, [own.choice, "wiener"], [1], "fp32", "auto", "1", None
+        str(tmp_path / "shaky.png"), None, [own.choice, "wiener"], [1], "fp32", "auto", "1", "full", None
     )
     names = [picture.figures.name for picture in compared[page.comparing.screen.job.state].results]
     assert names == ["my_net × 1", "wiener"]

@@ -32,6 +32,7 @@ def test_iterations_in_range_are_taken(weights, iterations, taken):
         ({"tile": -4}, SettingError),
         ({"tile": "../x"}, SettingError),
         ({"ensemble": "3"}, SettingError),
+        ({"size": "third"}, SettingError),
         ({"photos": []}, InputError),
         ({"photos": ["x.png"] * 21}, LimitError),
         ({"photos": ["a.png", "b.png"], "truth": "c.png"}, InputError),
@@ -63,10 +64,10 @@ def test_weights_that_are_still_on_the_hub_are_known(monkeypatch, tmp_path):
 
 
 def test_an_order_keeps_what_was_asked(weights):
-    knobs = {"model": None, "iterations": 2, "precision": "fp32", "tile": "256", "ensemble": "4"}
+    knobs = {"model": None, "iterations": 2, "precision": "fp32", "tile": "256", "ensemble": "4", "size": "half"}
     order = ImageOrder.of(["a.png"], "sharp.png", True, **knobs)
     assert order.job.model == "mtrnn-lite" and order.job.precision == "fp32" and order.job.tile == 256
-    assert order.job.ensemble == "4" and not order.fetched
+    assert (order.job.ensemble, order.job.size) == ("4", "half") and not order.fetched
     assert (order.photos, order.truth, order.keep_metadata) == ((Path("a.png"),), Path("sharp.png"), True)
 
 

@@ -26,14 +26,14 @@ def request(query: str) -> gr.Request:
 @pytest.fixture
 def controls(weights) -> knobs.Knobs:
     with gr.Blocks():
-        return knobs.Knobs("video", **knobs.place_model("video"), **knobs.place_runtime())
+        return knobs.Knobs("video", **knobs.place_model("video"), **knobs.place_runtime("video"))
 
 
 def opened(controls, remembered=None, link: gr.Request | None = None) -> dict:
     """What every knob is set to when the page opens; what is left alone is left out."""
     recalled = controls.recall(remembered, link)
     updates = recalled | controls.offer_models(remembered, recalled.get(controls.auto) is True, link)
-    names = ("model", "iterations", "auto", "precision", "tile", "ensemble")
+    names = ("model", "iterations", "auto", "precision", "tile", "ensemble", "size")
     found = {name: {**as_update(recalled, controls, name), **as_update(updates, controls, name)} for name in names}
     return {name: update["value"] for name, update in found.items() if "value" in update}
 
@@ -44,8 +44,8 @@ def as_update(updates, controls, name: str) -> dict:
 
 
 def test_every_value_passes_the_checks_of_the_api(weights):
-    preset = Preset.of({"model": "wiener", "iterations": "4", "precision": "bf16", "tile": "256", "ensemble": "8"})
-    assert preset.values == {"model": "wiener", "iterations": 4, "precision": "bf16", "tile": 256, "ensemble": "8"}
+    preset = Preset.of({"model": "wiener", "iterations": "4", "precision": "bf16", "tile": "256", "size": "half"})
+    assert preset.values == {"model": "wiener", "iterations": 4, "precision": "bf16", "tile": 256, "size": "half"}
     assert preset.refused == ()
 
 
@@ -60,6 +60,7 @@ def test_every_value_passes_the_checks_of_the_api(weights):
         ("tile", -1),
         ("tile", "9" * 400),
         ("ensemble", "2"),
+        ("size", "third"),
         ("model", "nonsense"),
         ("model", "own:" + "0" * 32),
         ("model", "dmphn"),  # has no weights
@@ -96,7 +97,7 @@ def test_a_link_opens_a_screen_that_exists():
 
 
 def test_a_page_opens_as_it_was_left(controls):
-    kept = {"model": "wiener", "iterations": 3, "precision": "fp32", "tile": "512", "ensemble": "4"}
+    kept = {"model": "wiener", "iterations": 3, "precision": "fp32", "tile": "512", "ensemble": "4", "size": "quarter"}
     assert opened(controls, kept) == {**kept, "auto": False}
     assert opened(controls, {"iterations": "auto"}) == {"model": default_model(), "auto": True}
     # What nothing names stays as the server, or by now the visitor, has set it.
@@ -121,7 +122,7 @@ def test_a_network_of_fixed_steps_stays_without_iterations(controls):
 def test_without_a_model_nothing_needs_torch():
     code = (
         "import sys, gradio as gr; from deblur_demo.ui import knobs\n"
-        "with gr.Blocks(): controls = knobs.Knobs('image', **knobs.place_model('image'), **knobs.place_runtime())\n"
+        "with gr.Blocks(): controls = knobs.Knobs('x', **knobs.place_model('x'), **knobs.place_runtime('x'))\n"
         "assert controls.recall({'iterations': 3, 'model': 'wiener'})[controls.iterations]['value'] == 3\n"
         "sys.exit('torch' in sys.modules)"
     )

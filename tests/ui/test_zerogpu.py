@@ -133,6 +133,8 @@ def test_clips_auto_and_ensembles_are_counted(shaky_clip, monkeypatch):
     assert two == zerogpu.duration(lite, size, 2, frames) > zerogpu.STARTING + 5
     settling = borrowed.clip_seconds(whole, Job("mtrnn-lite", "auto", ensemble="4"))
     assert settling == zerogpu.duration(4 * lite, size, 6, frames) > 6 * (two - zerogpu.STARTING)
+    smaller = borrowed.clip_seconds(whole, Job("mtrnn-lite", 6, size="half"))
+    assert smaller == zerogpu.duration(lite / 4, size, 6, frames) < borrowed.clip_seconds(whole, Job("mtrnn-lite", 6))
     assert borrowed.clip_seconds(ClipJob(shaky_clip, Path("out.mp4"), start=0.3), Job("mtrnn-lite", 2)) < two
     assert borrowed.steps(Job("wiener"), 6) == 1
 

@@ -28,7 +28,7 @@ def add(bench: Bench, cache: Path) -> None:
         cache: folder for the files of a run.
     """
 
-    def compare(image, models, iterations, truth=None, precision="auto", tile="auto", ensemble="1"):
+    def compare(image, models, iterations, truth=None, precision="auto", tile="auto", ensemble="1", size="full"):
         """Compare models, or numbers of iterations, on one photo.
 
         Args:
@@ -39,12 +39,13 @@ def add(bench: Bench, cache: Path) -> None:
             precision: Number format: auto, fp32, bf16 or fp16.
             tile: Side of a tile in pixels, 0 to 16384; 0: the photo in one piece; auto: what fits in memory.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
+            size: Size to restore at, full, half (for smears beyond 30 pixels) or quarter; the result is full size.
 
         Returns:
             a ZIP with all results
             the figures of the input and of each result
         """
-        knobs = {"precision": precision, "tile": tile, "ensemble": ensemble}
+        knobs = {"precision": precision, "tile": tile, "ensemble": ensemble, "size": size}
         yield from _compare(bench, cache, image, truth, _words(models), _words(iterations), knobs)
 
     with gr.Group(visible=False):
@@ -56,6 +57,7 @@ def add(bench: Bench, cache: Path) -> None:
             gr.Textbox(settings.PRECISION.current(), label=text.PRECISION),
             gr.Textbox(str(settings.TILE.current()), label=text.TILE),
             gr.Textbox(settings.ENSEMBLE.current(), label=text.ENSEMBLE),
+            gr.Textbox(settings.SIZE.current(), label=text.SIZE),
         ]
         outputs = [gr.File(label=compare_text.DOWNLOAD), gr.JSON(label=compare_text.TABLE)]
         gr.Button(compare_text.RUN).click(compare, inputs, outputs, api_name="compare", **DEVICE_QUEUE)

@@ -112,4 +112,4 @@ def _gmacs(entrant: Entrant, deblurrer: Deblurrer) -> float:
 
     if entrant.job.checkpoint is not None:
         return complexity.gmacs(deblurrer.model)
-    return catalogue.gmacs(entrant.job.model) * int(entrant.job.ensemble)
+    return catalogue.gmacs(entrant.job.model) * entrant.job.effort

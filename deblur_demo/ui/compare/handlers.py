@@ -93,7 +93,7 @@ class CompareHandlers:
     # A run
 
     def run(
-        self, photo, truth, models, iterations, precision, tile, ensemble, previous: CompareRun | None
+        self, photo, truth, models, iterations, precision, tile, ensemble, size, previous: CompareRun | None
     ) -> Iterator[Updates]:
         """Run one network after the other, telling the page about each tile and each result.
 
@@ -105,7 +105,7 @@ class CompareHandlers:
         try:
             try:
                 order = CompareOrder.of(
-                    photo, truth, models, iterations, precision=precision, tile=tile, ensemble=ensemble
+                    photo, truth, models, iterations, precision=precision, tile=tile, ensemble=ensemble, size=size
                 )
                 yield job.working(views.status(text.loading(order.entrants[0].name, order.entrants[0].fetched), "busy"))
                 run = CompareRun(self.cache, order.photo, order.results)

@@ -31,6 +31,7 @@ class CompareScreen:
     precision: gr.Dropdown
     tile: gr.Dropdown
     ensemble: gr.Dropdown
+    size: gr.Dropdown
     welcome: gr.HTML
     results: gr.Column
     viewer: gr.HTML
@@ -39,8 +40,9 @@ class CompareScreen:
 
     @property
     def asked(self) -> list[gr.components.Component]:
-        """Inputs: photo, truth, models, iterations, precision, tile, ensemble."""
-        return [self.photo, self.truth, self.models, self.iterations, self.precision, self.tile, self.ensemble]
+        """Inputs: photo, truth, models, iterations, precision, tile, ensemble, size."""
+        knobs = [self.precision, self.tile, self.ensemble, self.size]
+        return [self.photo, self.truth, self.models, self.iterations, *knobs]
 
 
 def place(hours: float) -> CompareScreen:
@@ -57,7 +59,7 @@ def place(hours: float) -> CompareScreen:
             ticks = _ticks()
             with gr.Accordion(text.MORE, open=False, elem_id="compare-more"):
                 truth = place_truth("compare-truth")
-                runtime = place_runtime()
+                runtime = place_runtime(_SCREEN)
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
             outputs = _outputs()

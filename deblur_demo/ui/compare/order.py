@@ -65,7 +65,7 @@ class CompareOrder:
             photo, truth: paths of uploaded files.
             models: identifiers; one that is named twice runs once.
             iterations: numbers of iterations of those networks that leave the choice.
-            knobs: precision, tile and ensemble as in ``order.checked``.
+            knobs: precision, tile, ensemble and size as in ``order.checked``.
 
         Raises:
             SettingError, CheckpointError: see ``order.checked``; or nothing is to be done.

@@ -1,16 +1,17 @@
-"""What the image screen offers once a photo is done: an animation of its steps, and a run at half its size."""
+"""What the image screen offers once a photo is done: an animation of its steps, and a run at another size."""
 
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
+
+import gradio as gr
 
 from deblur_demo.errors import DeblurError
+from deblur_demo.settings import SIZE
 from deblur_demo.ui import text, views
 from deblur_demo.ui.events import AT_ONCE, Updates
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image.film import film
-from deblur_demo.ui.image.half import halved
 from deblur_demo.ui.image.layout import ImageScreen
 from deblur_demo.ui.image.run import ImageRun
 
@@ -19,7 +20,7 @@ _FETCH = """(file) => {
   return [];
 }"""
 _RUN = """() => {
-  if (!document.querySelector("#image-status .error")) document.querySelector("#image-run").click();
+  document.querySelector("#image-run").click();
   return [];
 }"""
 
@@ -29,11 +30,10 @@ class Afterwards:
 
     Args:
         screen: its components.
-        cache: folder of uploads.
     """
 
-    def __init__(self, screen: ImageScreen, cache: Path):
-        self.screen, self.cache = screen, cache
+    def __init__(self, screen: ImageScreen):
+        self.screen = screen
 
     def bind(self) -> None:
         """Connect the buttons."""
@@ -42,8 +42,7 @@ class Afterwards:
             making = button.click(self.begin_film, outputs=s.job.status, **AT_ONCE)
             made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **AT_ONCE)
             made.then(None, s.film, js=_FETCH, **AT_ONCE)
-        taken = s.verdict.half(self.take_half, [*picked, s.truth], [s.photos, s.truth, s.job.status], **AT_ONCE)
-        taken.then(None, None, js=_RUN, **AT_ONCE)
+        s.verdict.resize(self.take_size, outputs=s.knobs.size, **AT_ONCE).then(None, None, js=_RUN, **AT_ONCE)
 
     def begin_film(self) -> Updates:
         """From the click until the animation is there."""
@@ -61,13 +60,6 @@ class Afterwards:
         line = image_text.animated(path.name, path.stat().st_size)
         return {s.job.status: views.status(line, "done", 1.0), s.film: str(path)}
 
-    def take_half(self, run: ImageRun | None, picked: int | None, truth: str | None) -> Updates:
-        """Take a copy of half the size in the photo's place, for a script of the page to run."""
-        s = self.screen
-        if run is None or not run.kept:
-            return {s.job.status: views.status(text.EXPIRED, "error")}
-        try:
-            photo, truth = halved(run.results[picked or 0], truth, self.cache)
-        except DeblurError as error:
-            return {s.job.status: views.status(str(error), "error")}
-        return {s.photos: [photo], s.truth: truth, s.job.status: views.status(image_text.HALVED)}
+    def take_size(self, event: gr.EventData) -> Updates:
+        """Set the size that a tip names, for a script of the page to run the photo at."""
+        return {self.screen.knobs.size: SIZE.parse(event.size)}

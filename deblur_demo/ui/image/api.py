@@ -25,7 +25,9 @@ def add(bench: Bench, cache: Path) -> None:
         cache: folder for the files of a run.
     """
 
-    def deblur_image(image, model, iterations, precision, tile, truth=None, keep_metadata=False, ensemble="1"):
+    def deblur_image(
+        image, model, iterations, precision, tile, truth=None, keep_metadata=False, ensemble="1", size="full"
+    ):
         """Make a blurred photo sharper, iteration by iteration.
 
         Args:
@@ -37,6 +39,7 @@ def add(bench: Bench, cache: Path) -> None:
             truth: The same photo, sharp, to measure against; left out where there is none.
             keep_metadata: Whether the place (GPS) and the maker's note stay in the result.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
+            size: Size to restore at, full, half (for smears beyond 30 pixels) or quarter; the result is full size.
 
         Returns:
             the restored photo as PNG
@@ -47,6 +50,7 @@ def add(bench: Bench, cache: Path) -> None:
         """
         knobs = {
             "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
+            "size": size,
         }  # fmt: skip
         yield from _deblur_image(bench, cache, image, knobs, truth, keep_metadata)
 
@@ -60,6 +64,7 @@ def add(bench: Bench, cache: Path) -> None:
             OneFile(label=text.TRUTH),
             gr.Checkbox(False, label=image_text.METADATA),
             gr.Textbox(settings.ENSEMBLE.current(), label=text.ENSEMBLE),
+            gr.Textbox(settings.SIZE.current(), label=text.SIZE),
         ]
         outputs = [gr.File(label=image_text.RESTORED), gr.JSON(label=image_text.TABLE)]
         gr.Button(text.RUN).click(deblur_image, inputs, outputs, api_name="deblur_image", **DEVICE_QUEUE)

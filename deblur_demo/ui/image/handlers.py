@@ -64,7 +64,7 @@ class ImageHandlers:
         picked = [s.job.state, s.picker]
         s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **LATEST)
         s.picker.input(self.pick_photo, picked, [s.job.status, *results], **LATEST)
-        Afterwards(s, self.cache).bind()
+        Afterwards(s).bind()
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **AT_ONCE)
         gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **AT_ONCE)
@@ -75,7 +75,18 @@ class ImageHandlers:
     # A run
 
     def deblur(
-        self, photos, model, iterations, auto, precision, tile, ensemble, truth, metadata, previous: ImageRun | None
+        self,
+        photos,
+        model,
+        iterations,
+        auto,
+        precision,
+        tile,
+        ensemble,
+        size,
+        truth,
+        metadata,
+        previous: ImageRun | None,
     ) -> Iterator[Updates]:
         """Deblur every photo, telling the page about each tile and each step.
 
@@ -84,7 +95,7 @@ class ImageHandlers:
         """
         job, run = self.screen.job, None
         try:
-            knobs = asked(model, iterations, auto, precision, tile, ensemble)
+            knobs = asked(model, iterations, auto, precision, tile, ensemble, size)
             order = ImageOrder.of(photos, truth, metadata, **knobs)
             yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
             deblurrer = self.bench.deblurrer(order.job)

@@ -15,7 +15,10 @@ from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, 
 from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "image"
-_TIPS = "element.addEventListener('click', (event) => event.target.closest('button') && trigger('half'));"
+_TIPS = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) trigger("resize", { size: button.dataset.size });
+});"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def place(hours: float) -> ImageScreen:
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="image-more"):
                 truth = place_truth("truth")
-                knobs |= place_runtime()
+                knobs |= place_runtime(_SCREEN)
                 metadata = gr.Checkbox(False, label=image_text.METADATA, info=image_text.METADATA_HELP)
             knobs |= place_link(_SCREEN)
         with gr.Column(scale=9, min_width=320):

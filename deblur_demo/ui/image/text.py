@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from deblur_demo.ui import text
@@ -75,10 +76,12 @@ FARTHER = "It is {gain:.2f} dB farther from the sharp reference than before."
 AS_CLOSE = "It is as close to the sharp reference as before."
 TIPS = {
     "more_iterations": "Try more iterations.",
-    "half_size": "Try a copy of half the size: its blur is half as long, and short blur is removed better.",
+    "full_size": "Try it at full size: its smear is short enough, and detail is restored there.",
+    "half_size": "Try it at half size: the smear is half as long there, and short ones are removed better.",
+    "quarter_size": "Try it at quarter size: the smear is a quarter as long there, and short ones are removed better.",
 }
-HALF = "Try a copy of half the size"  # of a tip what does it when it is clicked
-HALVED = "A copy of half the size took the photo's place."
+TRY_AT = re.compile("Try it at (full|half|quarter) size")  # of a tip what does it when it is clicked
+RESTORED_AT = {"full": "", "half": "Restored at half size.", "quarter": "Restored at quarter size."}
 _SAME = 0.05  # dB
 
 
@@ -176,7 +179,7 @@ def verdict(found: Verdict) -> str:
     if found.gain is not None:
         nearer = AS_CLOSE if abs(found.gain) < _SAME else CLOSER if found.gain > 0 else FARTHER
         parts.append(nearer.format(gain=abs(found.gain)))
-    return " ".join([*parts, *(TIPS[tip] for tip in found.advice)])
+    return " ".join(filter(None, [RESTORED_AT[found.size], *parts, *(TIPS[tip] for tip in found.advice)]))
 
 
 def _estimate(blur: float | None) -> str:

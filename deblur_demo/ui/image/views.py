@@ -63,12 +63,12 @@ def verdict(result: Result, alone: bool = True) -> str:
 
     Args:
         result: as far as it is there.
-        alone: whether it is the only photo, so that a copy may take its place.
+        alone: whether it is the only photo, so that it may be run again at another size.
     """
     line = image_text.photo_is(result.blur) if result.verdict is None else image_text.verdict(result.verdict)
     html = escape(line)
     if alone:
-        html = html.replace(image_text.HALF, f'<button type="button">{image_text.HALF}</button>')
+        html = image_text.TRY_AT.sub(r'<button type="button" data-size="\1">\g<0></button>', html)
     return f'<p class="verdict" role="status">{html}</p>'
 
 

@@ -65,7 +65,7 @@ def place(hours: float) -> LabScreen:
             blurring |= place_buttons(f"{_SCREEN}-blur", lab_text.BLUR)
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="lab-more"):
-                knobs |= place_runtime()
+                knobs |= place_runtime(_SCREEN)
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
             welcome = gr.HTML(views.welcome(lab_text.WELCOME, lab_text.EMPTY_TITLE), elem_classes="bare")

@@ -25,7 +25,7 @@ def add(bench: Bench, cache: Path) -> None:
         cache: folder for the files of a run.
     """
 
-    def deblur_clip(clip, model, iterations, start, end, codec, crf, precision, tile, ensemble="1"):
+    def deblur_clip(clip, model, iterations, start, end, codec, crf, precision, tile, ensemble="1", size="full"):
         """Make a blurred clip sharper, frame by frame; its sound, its frame times and its rotation stay.
 
         Args:
@@ -39,6 +39,7 @@ def add(bench: Bench, cache: Path) -> None:
             precision: Number format: auto, fp32, bf16 or fp16.
             tile: Side of a tile in pixels, 0 to 16384; 0: the frame in one piece; auto: what fits in memory.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
+            size: Size to restore at, full, half (for smears beyond 30 pixels) or quarter; the result is full size.
 
         Returns:
             the restored clip as MP4
@@ -46,6 +47,7 @@ def add(bench: Bench, cache: Path) -> None:
         """
         knobs = {
             "model": model, "iterations": iterations, "precision": precision, "tile": tile, "ensemble": ensemble,
+            "size": size,
         }  # fmt: skip
         yield from _deblur_clip(bench, cache, clip, start, end, codec, crf, knobs)
 
@@ -61,6 +63,7 @@ def add(bench: Bench, cache: Path) -> None:
             gr.Textbox(settings.PRECISION.current(), label=text.PRECISION),
             gr.Textbox(str(settings.TILE.current()), label=text.TILE),
             gr.Textbox(settings.ENSEMBLE.current(), label=text.ENSEMBLE),
+            gr.Textbox(settings.SIZE.current(), label=text.SIZE),
         ]
         outputs = [gr.File(label=video_text.DOWNLOAD_CLIP), gr.JSON(label=video_text.CLIP_TABLE)]
         gr.Button(text.RUN).click(deblur_clip, inputs, outputs, api_name="deblur_clip", **DEVICE_QUEUE)

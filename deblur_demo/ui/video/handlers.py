@@ -119,6 +119,7 @@ class VideoHandlers:
         precision,
         tile,
         ensemble,
+        size,
         start,
         end,
         codec,
@@ -133,7 +134,7 @@ class VideoHandlers:
         job, run, trouble = self.screen.job, None, None
         try:
             try:
-                knobs = asked(model, iterations, auto, precision, tile, ensemble)
+                knobs = asked(model, iterations, auto, precision, tile, ensemble, size)
                 order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
                 yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
                 deblurrer = self.bench.deblurrer(order.job)

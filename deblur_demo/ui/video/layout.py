@@ -69,7 +69,7 @@ def place(hours: float) -> VideoScreen:
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="video-more"):
                 written = _written()
-                knobs |= place_runtime()
+                knobs |= place_runtime(_SCREEN)
             knobs |= place_link(_SCREEN)
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
