@@ -207,7 +207,7 @@ def deblur_clip(
 def maker(job: Job) -> str:
     """What a job's results are made with, in one line: the network, its weights, how often it runs."""
     weights = "none" if job.checkpoint is None else checkpoint.read_card(job.checkpoint).sha256[:12]
-    return f"{job.model}, weights {weights}, iterations {job.iterations}, ensemble {job.ensemble}"
+    return f"{job.model}, weights {weights}, iterations {job.iterations}, ensemble {job.ensemble}, size {job.size}"
 
 
 def _tag(job: ClipJob) -> str:

@@ -113,6 +113,12 @@ def test_going_on_with_another_works_result_is_refused(clip_job, deblurrer):
         list(deblur_clip(replace(clip_job, resume=True, maker="another network"), deblurrer, 1))
 
 
+def test_what_else_changes_pixels_is_another_work():
+    plain = Job("mtrnn-lite", untrained=True)
+    others = [{"model": "wiener"}, {"iterations": 2}, {"ensemble": "4"}, {"size": "half"}]
+    assert len({maker(plain), *(maker(replace(plain, **other)) for other in others)}) == 5
+
+
 def test_a_part_keeps_its_own_times(clip_job, deblurrer):
     part = replace(clip_job, start=0.05, end=0.21)
     reports = [event for event in deblur_clip(part, deblurrer, 1) if isinstance(event, FrameReport)]
