@@ -105,7 +105,7 @@ def sharpness(a: ndarray) -> float:
     return math.sqrt(sum(cv2.norm(slope, cv2.NORM_L2SQR) for slope in slopes) / luma.size)
 
 
-def blur(a: ndarray) -> float | None:
+def blur(a: ndarray, most: float = BLUR_PIXELS) -> float | None:
     """How blurred a picture looks, without a reference: the blur effect (Crete 2007), 0 to 1.
 
     It asks how much of the differences between neighbours a box of eleven pixels takes away. Here it
@@ -117,7 +117,8 @@ def blur(a: ndarray) -> float | None:
     and REDS: 0.38 to 0.71. Noise of 10 levels takes 0.1 to 0.2 off a blurred photo's.
 
     Args:
-        a: (H,W,3) uint8 or uint16. More than a megapixel is reduced first.
+        a: (H,W,3) uint8 or uint16.
+        most: pixels that are looked at; larger pictures are reduced to as many.
 
     Returns:
         The estimate; None for what is smaller than 32 pixels, or has no edges.
@@ -126,7 +127,7 @@ def blur(a: ndarray) -> float | None:
     if min(height, width) < BLUR_SIDE or sharpness(a) < FLAT:
         return None
     luma = cv2.cvtColor(np.ascontiguousarray(_eight_bit(a)), cv2.COLOR_RGB2GRAY)
-    scale = min(1.0, math.sqrt(BLUR_PIXELS / luma.size))
+    scale = min(1.0, math.sqrt(most / luma.size))
     effects = []
     for share in (scale, scale / 2, scale / 4):
         size = round(share * width), round(share * height)

@@ -150,14 +150,19 @@ def open_deblurrer(job: Job) -> Deblurrer:
         network, _ = checkpoint.load(job.checkpoint)
     else:
         network = _fresh(job.model)
-    return Deblurrer(equipped(network, job), device=job.device, precision=job.precision, tile=job.tile)
+    return Deblurrer(
+        equipped(network, job.ensemble, job.size), device=job.device, precision=job.precision, tile=job.tile
+    )
 
 
-def equipped(network: Restorer, job: Job) -> Restorer:
-    """The network as the job wants it run: on a smaller copy, in several orientations, or as it is."""
-    if job.size != SIZE.default:
-        network = Reduced(network, FACTORS[job.size])
-    return network if job.ensemble == "1" else SelfEnsemble(network, int(job.ensemble))
+def equipped(network: Restorer, ensemble: str = ENSEMBLE.default, size: str = SIZE.default) -> Restorer:
+    """The network as it is to be run: in several orientations, on a smaller copy, both, or as it is.
+
+    The orientations are those of the copy, which is a fraction of the picture to remember for each.
+    """
+    if ensemble != "1":
+        network = SelfEnsemble(network, int(ensemble))
+    return network if size == "full" else Reduced(network, FACTORS[size])
 
 
 def deblur_image(

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 TIPS = {
     "more_iterations": "more iterations",
     "full_size": "--size full",
-    "half_size": "--size half",
-    "quarter_size": "--size quarter",
+    "half_size": "--size half if it is smeared straight",
+    "quarter_size": "--size quarter if it is smeared straight",
 }
 TABLE_WIDTH = 120  # letters in a line of `models`
 

@@ -120,7 +120,7 @@ SIZE = Setting(
     "size",
     "full",
     "size that a picture is restored at and enlarged from: half is for straight smears beyond 30 pixels, quarter "
-    "beyond 60, in a fourth and a sixteenth of the time",
+    "beyond 60, with a fourth and a sixteenth of the arithmetic",
     words=("full", "half", "quarter"),
     kind=str,
 )

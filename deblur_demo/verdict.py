@@ -5,6 +5,7 @@ The page knows this module when it opens, so what takes long to import is import
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,10 @@ LESS = 0.05  # of the blur estimate: what counts as less blurred
 # shaken at random 18 do, and gain 0.15 and 0.20; with 0.50 it would be 0.16 and 0.29.
 LONG = 0.54
 
-# What to try, each seen to work with the bundled network on blurred pictures, held out from its training:
-# from 1 iteration to 6 PSNR rises by 1.1 dB on REDS 003 and by 0.3 dB on the synthetic set; from 6 to 10 by nothing.
+# What to try. More iterations: from 1 to 6 PSNR rises by 1.1 dB on REDS 003 and by 0.3 dB on the synthetic set, with
+# the bundled network, from 6 to 10 by nothing. Another size to restore at: see ``LONG`` and ``runtime/reduced.py``.
 MORE_ITERATIONS = "more_iterations"
-# Another size to restore at, see ``fitting_size``.
-SIZES = {"full": "full_size", "half": "half_size", "quarter": "quarter_size"}
+SIZES = {size: f"{size}_size" for size in SIZE.words}
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def kind_of(blur: float | None) -> str:
     return "sharp" if blur <= SHARP else "blurred" if blur >= BLURRED else "soft"
 
 
-def fitting_size(pixels: ndarray) -> str:
+def fitting_size(pixels: ndarray) -> str | None:
     """The size to restore a photo at, of ``settings.SIZE``, by how long its smear is.
 
     Where a copy of a quarter of its size still looks much blurred, a smear is longer than the networks
@@ -89,10 +89,14 @@ def fitting_size(pixels: ndarray) -> str:
 
     Args:
         pixels: (H, W, 3), uint8 or uint16.
+
+    Returns:
+        None where such copies have no edges, or are too small to tell.
     """
-    if _blur_of_copy(pixels, 8) >= BLURRED:
-        return "quarter"
-    return "half" if _blur_of_copy(pixels, 4) >= LONG else "full"
+    quarter, eighth = (_blur_of_copy(pixels, divisor) for divisor in (4, 8))
+    if None in (quarter, eighth):
+        return None
+    return "quarter" if eighth >= BLURRED else "half" if quarter >= LONG else "full"
 
 
 def judge(first: StepReport, last: StepReport, more: bool = False, size: str = SIZE.default) -> Verdict:
@@ -115,21 +119,23 @@ def judge(first: StepReport, last: StepReport, more: bool = False, size: str = S
         gain=last.psnr - first.psnr if scored else None,
         size=size,
     )
-    fitting, advice = fitting_size(first.photo.pixels), []
+    advice, helps = [], verdict.gain is None or verdict.gain > 0
     unhelped = verdict.kind == "blurred" and not verdict.cleared
-    if unhelped and more and last.index < ITERATIONS.default and (verdict.gain is None or verdict.gain > 0):
+    if unhelped and more and helps and last.index < ITERATIONS.default:
         advice.append(MORE_ITERATIONS)
-    # What is cleared needs no other size, unless a copy smaller than its smear asks for cost it detail.
-    if fitting != size and (unhelped or (fitting == SIZE.default and verdict.kind != "plain")):
-        advice.append(SIZES[fitting])
+    if unhelped or size != SIZE.default:
+        fitting = fitting_size(first.photo.pixels)
+        # A photo that was helped is told of another size only if it was reduced, and full size would have done.
+        if fitting not in (None, size) and (unhelped or fitting == SIZE.default):
+            advice.append(SIZES[fitting])
     return replace(verdict, advice=tuple(advice))
 
 
-def _blur_of_copy(pixels: ndarray, divisor: int) -> float:
-    """The blur estimate of a smaller copy; 0 where there is none."""
+def _blur_of_copy(pixels: ndarray, divisor: int) -> float | None:
+    """The blur estimate of a smaller copy, all of it."""
     import cv2
 
     from deblur_demo import metrics
 
     sides = tuple(max(1, side // divisor) for side in pixels.shape[1::-1])
-    return metrics.blur(cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)) or 0.0
+    return metrics.blur(cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA), most=math.inf)

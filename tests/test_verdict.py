@@ -106,6 +106,20 @@ def test_the_fitting_size_follows_the_length_of_the_smear(length, fitting):
         assert verdict.fitting_size(double) == "quarter"
 
 
+@pytest.mark.parametrize("times", [1, 6, 12])
+def test_large_photos_are_judged_by_their_pixels(times):
+    """At 12 x 12 it has 37 megapixels, and a copy of a quarter more than is usually looked at."""
+    mosaic = np.tile(smeared(data.astronaut(), 41), (times, times, 1))
+    assert verdict.fitting_size(mosaic) == "half"
+
+
+@pytest.mark.parametrize("side", [31, 120, 250])
+def test_small_photos_get_no_advice_on_size(side):
+    photo = smeared(data.astronaut(), 41)[:side, 100 : 100 + side]
+    assert verdict.fitting_size(photo) is None
+    assert verdict.judge(report(photo), report(photo, 6), size="quarter").advice == ()
+
+
 @pytest.mark.parametrize(
     ("length", "after", "size", "advice"),
     [

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from deblur_demo.errors import DeblurError
-from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, TILE, Setting
+from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, SIZE, TILE, Setting
 from training.data.layouts import origins
 
 PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--iterations", type=int, help="instead of the network's own number")
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="write results.csv, .json, .md and plots there")
     evaluate.add_argument("--page", type=Path, metavar="FILE", help="write the page of what is bundled, RESULTS.md")
-    for setting in (DEVICE, PRECISION, TILE, ENSEMBLE):
+    for setting in (DEVICE, PRECISION, TILE, ENSEMBLE, SIZE):
         setting.add_to(evaluate)
     evaluate.set_defaults(run=_evaluate)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint, registry
+from deblur_demo.pipeline import equipped
 from deblur_demo.runtime.deblurrer import Deblurrer
-from deblur_demo.runtime.ensemble import SelfEnsemble
 from training.clip_scores import frames_table, score_clip
 from training.results import Result, bundle_page, result, write
 from training.scores import Pair, Scores, blur_of, mean, pairs_in, read_pairs, score, score_each
@@ -57,13 +57,11 @@ def open_weights(weights: Path, options: argparse.Namespace) -> Deblurrer:
 
     Args:
         weights: ``.safetensors`` with its card.
-        options: ``device``, ``precision``, ``tile``, and maybe ``ensemble``.
+        options: ``device``, ``precision``, ``tile``, and maybe ``ensemble`` and ``size``.
     """
     model, _ = checkpoint.load(weights)
-    versions = int(getattr(options, "ensemble", 1))
-    if versions > 1:
-        model = SelfEnsemble(model, versions)
-    return Deblurrer(model, options.device, options.precision, options.tile)
+    asked = {name: getattr(options, name) for name in ("ensemble", "size") if hasattr(options, name)}
+    return Deblurrer(equipped(model, **asked), options.device, options.precision, options.tile)
 
 
 def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:

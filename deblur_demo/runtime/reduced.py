@@ -28,7 +28,7 @@ class Reduced(Restorer):
     """Any network, run on a smaller copy of its window.
 
     The network goes on from its own estimate at its own size, which is remembered between steps
-    with its features, so enlarging costs it nothing. Tiles of the picture are tiles of the copy.
+    with its features, so it never sees what was enlarged. Tiles of the picture are tiles of the copy.
 
     Args:
         net: the network; its traits, in pixels of the copy, become those of the picture.
@@ -60,9 +60,10 @@ class Reduced(Restorer):
         blurred = centre_frame(copy)
         own, *features = state or (blurred,)
         estimate = self.net(copy, own, tuple(features))
-        image = centre_frame(window) + self._enlarged(estimate.image - blurred)  # (B, 3, H, W)
+        image = centre_frame(window) + self._enlarged(estimate.image - blurred, "bicubic")  # (B, 3, H, W)
         memory = (estimate.image, *estimate.state) if self.remembers else ()
-        return Estimate(image, memory, {name: self._enlarged(x) for name, x in estimate.maps.items()})
+        # Maps have a range of their own, which what is sharper than bilinear would leave.
+        return Estimate(image, memory, {name: self._enlarged(x, "bilinear") for name, x in estimate.maps.items()})
 
-    def _enlarged(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=self.factor, mode="bicubic", align_corners=False)
+    def _enlarged(self, x: Tensor, mode: str) -> Tensor:
+        return F.interpolate(x, scale_factor=self.factor, mode=mode, align_corners=False)

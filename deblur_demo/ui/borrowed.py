@@ -28,7 +28,9 @@ class BorrowedDeblurrer:
 
     def __init__(self, job: Job, work: Callable[..., Iterator]):
         self.job, self._work = job, work
-        self.model = equipped(registry.blank(job.model), job)  # to be asked for its traits and its size
+        self.model = equipped(
+            registry.blank(job.model), job.ensemble, job.size
+        )  # to be asked for its traits and its size
 
     def events(self, window: Tensor, iterations: int | str | None = None) -> Iterator[TileDone | Step]:
         """As ``Deblurrer.events``.

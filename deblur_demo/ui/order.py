@@ -133,7 +133,7 @@ def checked(model: str | None, iterations: object, **knobs: object) -> tuple[Job
     Args:
         model: a variant, or weights of the visitor's own (see ``shelf``).
         iterations: as in ``settings``.
-        knobs: precision, tile, ensemble and size as there; what is left out is as a visitor finds it.
+        knobs: precision, tile, ensemble and size as there; what is left out has its default.
 
     Raises:
         SettingError: a knob out of range, or a model that does not exist.

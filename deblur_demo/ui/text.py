@@ -42,8 +42,8 @@ LINK_COPIED = "Copied. The link opens this screen with these settings."
 LINK_FIELD = "Link to these settings"
 SIZE = "Restore at"
 SIZE_HELP = (
-    "A straight smear of more than 30 pixels is too long for the networks, and shorter in a smaller copy. The result "
-    "is as large as the photo, and keeps what detail that has."
+    "The networks know straight smears of up to 30 pixels; in a smaller copy a longer one is that short. The result "
+    "keeps the size and the detail of the original."
 )
 SIZES = {"full": "full size", "half": "half size, smears beyond 30 px", "quarter": "quarter size, beyond 60 px"}
 ENSEMBLE = "Self-ensemble"

@@ -66,6 +66,16 @@ def test_each_step_adds_what_the_network_changes_in_the_copy(window, factor):
 
 
 @torch.no_grad()
+def test_maps_keep_their_range():
+    edge = torch.zeros(1, 3, 3, 32, 32)
+    edge[..., 16:] = 1
+    (step,) = Reduced(Memory(), 4).run(edge, 1)
+    own = Memory()(F.avg_pool2d(edge[0], 4)[None], F.avg_pool2d(edge[:, 1], 4), ()).maps["seen"]
+    for seen in (own, step.maps["seen"]):
+        assert (float(seen.min()), float(seen.max())) == pytest.approx((0, 1.1), abs=1e-6)
+
+
+@torch.no_grad()
 def test_what_the_network_leaves_alone_stays_to_the_last_bit(window):
     for estimate in Reduced(Idle(), 4).run(window[:, :1]):
         assert torch.equal(estimate.image, window[:, 0])
@@ -121,7 +131,9 @@ def test_a_job_says_how_its_network_is_equipped():
     both = Job(model="mtrnn-lite", size="quarter", ensemble="4")
     assert (plain.size, plain.effort, both.effort) == ("full", 1, 4 / 16)
     net = open_deblurrer(both).model
-    assert isinstance(net, SelfEnsemble) and isinstance(net.net, Reduced) and net.net.factor == 4
+    assert isinstance(net, Reduced) and net.factor == 4 and isinstance(net.net, SelfEnsemble)
+    assert len(net.traits.state_strides) == 1 + 4 * 3, "each orientation is remembered at the size of the copy alone"
+    assert min(net.traits.state_strides) == 4
     assert not isinstance(open_deblurrer(plain).model, Reduced)
 
 

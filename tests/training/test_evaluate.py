@@ -11,10 +11,12 @@ import torch
 
 from deblur_demo import metrics
 from deblur_demo.errors import InputError, SettingError
+from deblur_demo.media.frames import to_pixels, to_tensor
 from deblur_demo.models import checkpoint, registry
+from deblur_demo.pipeline import Job, open_deblurrer
 from deblur_demo.runtime.deblurrer import Deblurrer
 from training.__main__ import main
-from training.evaluation import named_pairs, table
+from training.evaluation import named_pairs, score_all, table
 from training.promotion import promote
 from training.scores import Pair, quick_psnr, read_pairs, score
 
@@ -75,6 +77,19 @@ def test_evaluate_prints_a_row_a_step(pairs_folder: Path, weights: Path, capsys:
     pair = read_pairs(pairs_folder, slice(0, 1))[0]
     assert len(rows) == 3
     assert f"{metrics.psnr(pair.blurred, pair.sharp):.2f}" in rows[0]
+
+
+def test_weights_are_scored_as_they_are_equipped(pairs_folder: Path):
+    bundled = checkpoint.BUNDLED / "mtrnn-lite.safetensors"
+    (pair,) = read_pairs(pairs_folder, slice(0, 1))
+    by_hand = {}
+    for size, ensemble in (("full", "1"), ("half", "1"), ("half", "4")):
+        (scores,) = score_all(bundled, options(pairs_folder, size=size, ensemble=ensemble)).values()
+        deblurrer = open_deblurrer(Job("mtrnn-lite", 2, "cpu", "fp32", size=size, ensemble=ensemble))
+        *_, last = deblurrer.steps(to_tensor(pair.blurred)[:, None], 2)
+        by_hand[size, ensemble] = metrics.psnr(to_pixels(last.image, np.uint8), pair.sharp)
+        assert scores.psnr[-1] == pytest.approx(by_hand[size, ensemble])
+    assert len(set(by_hand.values())) == 3
 
 
 def test_a_challenger_must_be_better_on_every_set(pairs_folder: Path, weights: Path, tmp_path: Path):

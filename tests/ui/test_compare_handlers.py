@@ -44,8 +44,8 @@ def sharp(tmp_path, sharp_photo) -> str:
     return str(tmp_path / "sharp.png")
 
 
-def asked(photo, models=("mtrnn-lite",), iterations=(1,), truth=None, previous=None):
-    return photo, truth, list(models), list(iterations), "fp32", "auto", "1", "full", previous
+def asked(photo, models=("mtrnn-lite",), iterations=(1,), truth=None, previous=None, size="full"):
+    return photo, truth, list(models), list(iterations), "fp32", "auto", "1", size, previous
 
 
 def names(update, page) -> list[tuple[str, bool]]:
@@ -80,6 +80,14 @@ def test_every_model_and_number_becomes_a_result(page, shaky, sharp, sharp_photo
             assert picture.figures.gmacs == pytest.approx(catalogue.gmacs(model) * number)
     one, three = run.results[:2]
     assert 0 < one.figures.seconds < three.figures.seconds and one.figures.parameters == 2_643_308
+
+
+def test_results_say_the_size_that_they_were_made_at(page, shaky, shaky_photo):
+    *_, last = page.run(*asked(shaky, ["mtrnn-lite", "wiener"], [2], size="half"))
+    first, second = last[page.screen.job.state].results
+    assert (first.figures.name, second.figures.name) == ("mtrnn-lite × 2, half size", "wiener, half size")
+    assert first.figures.gmacs == pytest.approx(2 * catalogue.gmacs("mtrnn-lite") / 4)
+    assert read_image(first.full).pixels.shape == shaky_photo.pixels.shape
 
 
 def test_the_best_is_marked_and_shown(page, shaky, sharp):

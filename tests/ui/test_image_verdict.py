@@ -110,14 +110,18 @@ def test_an_expired_run_has_no_animation(done, offers):
 @pytest.mark.parametrize("size", ["full", "half", "quarter"])
 def test_a_tip_sets_the_size_that_it_names(done, run, offers, size):
     s = done[0].screen
-    assert offers.take_size(clicked(size)) == {s.knobs.size: size}
+    assert offers.take_size(run, None, ["x/my cup.png"], clicked(size)) == {s.knobs.size: size}
     found = replace(run.results[0], verdict=replace(BLURRED, advice=(SIZES[size],)))
     assert f'data-size="{size}">Try it at {size} size</button>' in image_views.verdict(found)
 
 
-def test_a_size_that_no_tip_names_is_refused(offers):
+def test_a_tip_is_for_the_photo_that_it_was_said_of(done, run, offers):
+    s = done[0].screen
+    for photos in ([], None, ["x/other.png"], ["x/my cup.png", "x/other.png"]):
+        assert "my cup.png is not the photo above" in offers.take_size(run, 0, photos, clicked("half"))[s.job.status]
+    assert text.EXPIRED in offers.take_size(None, None, ["x/my cup.png"], clicked("half"))[s.job.status]
     with pytest.raises(SettingError, match="full or half or quarter"):
-        offers.take_size(clicked("<b>"))
+        offers.take_size(run, None, ["x/my cup.png"], clicked("<b>"))
 
 
 def clicked(size: str) -> gr.EventData:
@@ -149,12 +153,12 @@ def test_only_a_photo_on_its_own_is_run_again(run):
         (
             replace(BLURRED, change=0.6, gain=None, advice=("half_size",)),
             "Next to nothing changed although the photo is blurred (blur estimate 0.66). "
-            "Try it at half size: the smear is half as long there, and short ones are removed better.",
+            "Try it at half size if it is smeared straight: long smears are half as long there.",
         ),
         (
             replace(BLURRED, blur_after=0.5, gain=None, size="half", advice=("full_size",)),
             "Restored at half size. Less blurred: the estimate fell from 0.66 to 0.50, edges are 15 % steeper. "
-            "Try it at full size: its smear is short enough, and detail is restored there.",
+            "Try it at full size: no smear in it is too long for that, and fine detail is restored there.",
         ),
         (
             replace(BLURRED, advice=("more_iterations",)),

@@ -39,7 +39,7 @@ def add(bench: Bench, cache: Path) -> None:
             precision: Number format: auto, fp32, bf16 or fp16.
             tile: Side of a tile in pixels, 0 to 16384; 0: the photo in one piece; auto: what fits in memory.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
-            size: Size to restore at, full, half (for smears beyond 30 pixels) or quarter; the result is full size.
+            size: To restore at: full, half (straight smears beyond 30 px) or quarter (60); the result is full size.
 
         Returns:
             a ZIP with all results

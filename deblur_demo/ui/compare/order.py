@@ -38,7 +38,7 @@ class Entrant:
     @property
     def results(self) -> list[str]:
         """Names of its results."""
-        return [compare_text.contender(self.name, steps) for steps in self.wanted or (None,)]
+        return [compare_text.contender(self.name, steps, self.job.size) for steps in self.wanted or (None,)]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deblur_demo.settings import SIZE
 from deblur_demo.ui import text
 
 SCREEN = "Compare"
@@ -44,9 +45,10 @@ TOO_MANY = ("{count} results were asked for", "at most {limit} in one comparison
 FAILED = "{name}: {error}"
 
 
-def contender(model: str, steps: int | None) -> str:
+def contender(model: str, steps: int | None, size: str = SIZE.default) -> str:
     """Name of a result; without ``steps`` where the model leaves no choice."""
-    return model if steps is None else f"{model} × {steps}"
+    name = model if steps is None else f"{model} × {steps}"
+    return name if size == SIZE.default else f"{name}, {size} size"
 
 
 def planned(count: int, limit: int) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import gradio as gr
 
 from deblur_demo.errors import DeblurError
 from deblur_demo.settings import SIZE
-from deblur_demo.ui import text, views
+from deblur_demo.ui import preset, text, views
 from deblur_demo.ui.events import AT_ONCE, Updates
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image.film import film
@@ -20,7 +22,7 @@ _FETCH = """(file) => {
   return [];
 }"""
 _RUN = """() => {
-  document.querySelector("#image-run").click();
+  if (!document.querySelector("#image-status .error")) document.querySelector("#image-run").click();
   return [];
 }"""
 
@@ -42,7 +44,10 @@ class Afterwards:
             making = button.click(self.begin_film, outputs=s.job.status, **AT_ONCE)
             made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **AT_ONCE)
             made.then(None, s.film, js=_FETCH, **AT_ONCE)
-        s.verdict.resize(self.take_size, outputs=s.knobs.size, **AT_ONCE).then(None, None, js=_RUN, **AT_ONCE)
+        wanted = [s.knobs.size, s.job.status]
+        taken = s.verdict.resize(self.take_size, [*picked, s.photos], wanted, **AT_ONCE)
+        kept = taken.then(None, s.knobs.values, s.knobs.memory, js=preset.WANTED, **AT_ONCE)
+        kept.then(None, None, js=_RUN, **AT_ONCE)
 
     def begin_film(self) -> Updates:
         """From the click until the animation is there."""
@@ -60,6 +65,14 @@ class Afterwards:
         line = image_text.animated(path.name, path.stat().st_size)
         return {s.job.status: views.status(line, "done", 1.0), s.film: str(path)}
 
-    def take_size(self, event: gr.EventData) -> Updates:
+    def take_size(
+        self, run: ImageRun | None, picked: int | None, photos: Sequence[str] | None, event: gr.EventData
+    ) -> Updates:
         """Set the size that a tip names, for a script of the page to run the photo at."""
-        return {self.screen.knobs.size: SIZE.parse(event.size)}
+        s = self.screen
+        if run is None or not run.kept:
+            return {s.job.status: views.status(text.EXPIRED, "error")}
+        name = run.results[picked or 0].name
+        if [Path(photo).name for photo in photos or ()] != [name]:
+            return {s.job.status: views.status(image_text.OTHER_PHOTO.format(name=name), "error")}
+        return {s.knobs.size: SIZE.parse(event.size)}

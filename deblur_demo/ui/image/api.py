@@ -39,7 +39,7 @@ def add(bench: Bench, cache: Path) -> None:
             truth: The same photo, sharp, to measure against; left out where there is none.
             keep_metadata: Whether the place (GPS) and the maker's note stay in the result.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
-            size: Size to restore at, full, half (for smears beyond 30 pixels) or quarter; the result is full size.
+            size: To restore at: full, half (straight smears beyond 30 px) or quarter (60); the result is full size.
 
         Returns:
             the restored photo as PNG

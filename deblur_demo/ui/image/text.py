@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from deblur_demo.settings import SIZE
 from deblur_demo.ui import text
 from deblur_demo.verdict import Verdict, kind_of
 
@@ -76,11 +77,12 @@ FARTHER = "It is {gain:.2f} dB farther from the sharp reference than before."
 AS_CLOSE = "It is as close to the sharp reference as before."
 TIPS = {
     "more_iterations": "Try more iterations.",
-    "full_size": "Try it at full size: its smear is short enough, and detail is restored there.",
-    "half_size": "Try it at half size: the smear is half as long there, and short ones are removed better.",
-    "quarter_size": "Try it at quarter size: the smear is a quarter as long there, and short ones are removed better.",
+    "full_size": "Try it at full size: no smear in it is too long for that, and fine detail is restored there.",
+    "half_size": "Try it at half size if it is smeared straight: long smears are half as long there.",
+    "quarter_size": "Try it at quarter size if it is smeared straight: very long smears are a quarter as long there.",
 }
-TRY_AT = re.compile("Try it at (full|half|quarter) size")  # of a tip what does it when it is clicked
+TRY_AT = re.compile(f"Try it at ({'|'.join(SIZE.words)}) size")  # of a tip what does it when it is clicked
+OTHER_PHOTO = "{name} is not the photo above any more. Drop it again, or press Deblur."
 RESTORED_AT = {"full": "", "half": "Restored at half size.", "quarter": "Restored at quarter size."}
 _SAME = 0.05  # dB
 
