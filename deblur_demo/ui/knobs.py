@@ -168,12 +168,22 @@ def place_truth(elem_id: str) -> OnePhoto:
     return truth
 
 
-def place_runtime(screen: str) -> dict[str, gr.components.Component]:
-    """What few people change: how the network is computed; ``screen`` begins the ids of the elements."""
+def place_size(screen: str) -> dict[str, gr.components.Component]:
+    """The size to restore at; ``screen`` begins the ids of the elements."""
     size = gr.Dropdown(
-        [(text.SIZES[word], word) for word in settings.SIZE.words], value=settings.SIZE.current(), label=text.SIZE,
-        info=text.SIZE_HELP, filterable=False, elem_id=f"{screen}-size",
+        sizes(), value=settings.SIZE.current(), label=text.SIZE, info=text.SIZE_HELP, filterable=False,
+        elem_id=f"{screen}-size",
     )  # fmt: skip
+    return {"size": size}
+
+
+def sizes() -> list[tuple[str, str]]:
+    """What a picker of sizes offers, labels and values."""
+    return [(text.SIZES[word], word) for word in settings.SIZE.words]
+
+
+def place_runtime() -> dict[str, gr.components.Component]:
+    """What few people change: how the network is computed."""
     ensemble = gr.Dropdown(
         [(text.ENSEMBLES[word], word) for word in settings.ENSEMBLE.words], value=settings.ENSEMBLE.current(),
         label=text.ENSEMBLE, info=text.ENSEMBLE_HELP, filterable=False,
@@ -186,7 +196,7 @@ def place_runtime(screen: str) -> dict[str, gr.components.Component]:
         [*settings.TILE.words, "0", "256", "512", "1024"], value=str(settings.TILE.current()), label=text.TILE,
         info=text.TILE_HELP, allow_custom_value=True,
     )  # fmt: skip
-    return {"size": size, "ensemble": ensemble, "precision": precision, "tile": tile}
+    return {"ensemble": ensemble, "precision": precision, "tile": tile}
 
 
 def choices(own: Sequence[shelf.OwnWeights] = (), ready: bool = False) -> list[tuple[str, str]]:

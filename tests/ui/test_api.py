@@ -205,6 +205,9 @@ def test_a_comparison_comes_back_with_its_figures(client, shaky, weights):
         image=handle_file(shaky), models="mtrnn-lite, wiener", iterations="1, 2", precision="fp32", api_name="/compare"
     )
     assert [row["name"] for row in rows] == ["Input", "mtrnn-lite × 1", "mtrnn-lite × 2", "wiener"]
+    options = {"models": "mtrnn-lite", "iterations": "1", "sizes": "half, full", "api_name": "/compare"}
+    _, sized = client.predict(image=handle_file(shaky), **options)
+    assert [row["name"] for row in sized] == ["Input", "mtrnn-lite × 1, half size", "mtrnn-lite × 1"]
     events = deblur_image(read_image(shaky), open_deblurrer(Job(model="mtrnn-lite", precision="fp32")), 2)
     wanted = [event for event in events if isinstance(event, StepReport)]
     with zipfile.ZipFile(archive) as packed, packed.open("shaky/shaky_02_mtrnn-lite_2.png") as picture:
@@ -215,7 +218,8 @@ def test_a_comparison_comes_back_with_its_figures(client, shaky, weights):
 @pytest.mark.parametrize(
     "knobs",
     [{"iterations": bad} for bad in ("0", "-1", "1e6", "6;rm", "nan", "auto", "", "1,2,3,4,5,6,7,8,9")]
-    + [{"models": "no such model"}, {"models": ""}, {"models": "own:../../etc"}, {"precision": "fp8"}],
+    + [{"models": "no such model"}, {"models": ""}, {"models": "own:../../etc"}, {"precision": "fp8"}]
+    + [{"sizes": bad} for bad in ("", "third", "full, third")],
 )
 def test_a_comparison_that_makes_no_sense_is_refused_in_one_line(client, shaky, knobs):
     with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):

@@ -44,8 +44,8 @@ def sharp(tmp_path, sharp_photo) -> str:
     return str(tmp_path / "sharp.png")
 
 
-def asked(photo, models=("mtrnn-lite",), iterations=(1,), truth=None, previous=None, size="full"):
-    return photo, truth, list(models), list(iterations), "fp32", "auto", "1", size, previous
+def asked(photo, models=("mtrnn-lite",), iterations=(1,), truth=None, previous=None, sizes=("full",)):
+    return photo, truth, list(models), list(iterations), list(sizes), "fp32", "auto", "1", previous
 
 
 def names(update, page) -> list[tuple[str, bool]]:
@@ -83,11 +83,15 @@ def test_every_model_and_number_becomes_a_result(page, shaky, sharp, sharp_photo
 
 
 def test_results_say_the_size_that_they_were_made_at(page, shaky, shaky_photo):
-    *_, last = page.run(*asked(shaky, ["mtrnn-lite", "wiener"], [2], size="half"))
-    first, second = last[page.screen.job.state].results
-    assert (first.figures.name, second.figures.name) == ("mtrnn-lite × 2, half size", "wiener, half size")
-    assert first.figures.gmacs == pytest.approx(2 * catalogue.gmacs("mtrnn-lite") / 4)
-    assert read_image(first.full).pixels.shape == shaky_photo.pixels.shape
+    *_, last = page.run(*asked(shaky, ["mtrnn-lite", "wiener"], [1, 2], sizes=["full", "half"]))
+    results = last[page.screen.job.state].results
+    assert [result.figures.name for result in results] == [
+        "mtrnn-lite × 1", "mtrnn-lite × 2", "mtrnn-lite × 1, half size", "mtrnn-lite × 2, half size",
+        "wiener", "wiener, half size",
+    ]  # fmt: skip
+    assert results[3].figures.gmacs == pytest.approx(2 * catalogue.gmacs("mtrnn-lite") / 4)
+    full, half = (read_image(results[index].full).pixels.astype(int) for index in (1, 3))
+    assert full.shape == half.shape == shaky_photo.pixels.shape and np.abs(full - half).max() > 1
 
 
 def test_the_best_is_marked_and_shown(page, shaky, sharp):
@@ -227,6 +231,12 @@ def test_the_server_refuses_what_makes_no_sense(weights, shaky, models, iteratio
     assert named in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("sizes", "named"), [([], "No size"), (["half", "third"], "size is 'third'")])
+def test_sizes_are_checked(weights, shaky, sizes, named):
+    with pytest.raises(SettingError, match=named):
+        CompareOrder.of(shaky, None, ["mtrnn-lite"], [1], sizes)
+
+
 def test_no_photo_is_refused(weights):
     with pytest.raises(InputError, match="No photo"):
         CompareOrder.of(None, None, ["wiener"], [1])
@@ -240,13 +250,15 @@ def test_the_owner_of_a_server_sets_the_most(weights, shaky, monkeypatch):
 
 
 def test_what_is_ticked_is_counted(page):
-    offered = page.offer_models([6])
+    offered = page.offer_models([6], ["full"])
     picker = offered[page.screen.models]
     assert picker["value"] == EVERY and set(picker["value"]) <= {value for _, value in picker["choices"]}
     assert all(row["ready"] for row in catalogue.models() if row["id"] in dict(map(reversed, picker["choices"])))
     assert offered[page.screen.planned] == compare_text.planned(3, 8)
-    assert results_of(EVERY, [1, 2, 6]) == 7 and results_of(EVERY, []) == 1 and results_of([], [1]) == 0
-    assert "at most 8" in page.plan(EVERY, [1, 2, 3, 4, 5])[page.screen.planned]
+    one = ["full"]
+    assert results_of(EVERY, [1, 2, 6], one) == 7 and results_of(EVERY, [], one) == 1 and results_of([], [1], one) == 0
+    assert results_of(EVERY, [1, 2, 6], ["full", "half"]) == 14 and results_of(EVERY, [1], []) == 0
+    assert "at most 8" in page.plan(EVERY, [1, 2, 3, 4, 5], one)[page.screen.planned]
 
 
 def test_an_examples_reference_goes_with_it(page):

@@ -13,7 +13,7 @@ from deblur_demo.ui import knobs, text
 @pytest.fixture
 def controls(weights) -> knobs.Knobs:
     with gr.Blocks():
-        return knobs.Knobs("some", **knobs.place_model("some"), **knobs.place_runtime("image"))
+        return knobs.Knobs("some", **knobs.place_model("some"), **knobs.place_size("some"), **knobs.place_runtime())
 
 
 def test_the_picker_offers_every_model_those_that_run_first(controls):

@@ -107,7 +107,7 @@ def test_loaded_weights_are_in_every_picker_and_do_the_work(page, image, files, 
     assert page.bench.loaded()[0][0].checkpoint == own.weights
 
     *_, compared = page.comparing.run(
-        str(tmp_path / "shaky.png"), None, [own.choice, "wiener"], [1], "fp32", "auto", "1", "full", None
+        str(tmp_path / "shaky.png"), None, [own.choice, "wiener"], [1], ["full"], "fp32", "auto", "1", None
     )
     names = [picture.figures.name for picture in compared[page.comparing.screen.job.state].results]
     assert names == ["my_net × 1", "wiener"]

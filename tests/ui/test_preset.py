@@ -26,7 +26,7 @@ def request(query: str) -> gr.Request:
 @pytest.fixture
 def controls(weights) -> knobs.Knobs:
     with gr.Blocks():
-        return knobs.Knobs("video", **knobs.place_model("video"), **knobs.place_runtime("video"))
+        return knobs.Knobs("video", **knobs.place_model("video"), **knobs.place_size("video"), **knobs.place_runtime())
 
 
 def opened(controls, remembered=None, link: gr.Request | None = None) -> dict:
@@ -122,7 +122,8 @@ def test_a_network_of_fixed_steps_stays_without_iterations(controls):
 def test_without_a_model_nothing_needs_torch():
     code = (
         "import sys, gradio as gr; from deblur_demo.ui import knobs\n"
-        "with gr.Blocks(): controls = knobs.Knobs('x', **knobs.place_model('x'), **knobs.place_runtime('x'))\n"
+        "with gr.Blocks():\n"
+        "    controls = knobs.Knobs('x', **knobs.place_model('x'), **knobs.place_size('x'), **knobs.place_runtime())\n"
         "assert controls.recall({'iterations': 3, 'model': 'wiener'})[controls.iterations]['value'] == 3\n"
         "sys.exit('torch' in sys.modules)"
     )

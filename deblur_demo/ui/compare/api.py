@@ -28,8 +28,8 @@ def add(bench: Bench, cache: Path) -> None:
         cache: folder for the files of a run.
     """
 
-    def compare(image, models, iterations, truth=None, precision="auto", tile="auto", ensemble="1", size="full"):
-        """Compare models, or numbers of iterations, on one photo.
+    def compare(image, models, iterations, truth=None, precision="auto", tile="auto", ensemble="1", sizes="full"):
+        """Compare models, numbers of iterations, or sizes to restore at, on one photo.
 
         Args:
             image: The photo: JPEG, PNG, WebP, TIFF or BMP, in 8 or 16 bits. An upload to this server.
@@ -39,14 +39,14 @@ def add(bench: Bench, cache: Path) -> None:
             precision: Number format: auto, fp32, bf16 or fp16.
             tile: Side of a tile in pixels, 0 to 16384; 0: the photo in one piece; auto: what fits in memory.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
-            size: To restore at: full, half (straight smears beyond 30 px) or quarter (60); the result is full size.
+            sizes: To restore at: full, half (straight smears beyond 30 px), quarter (60), separated by commas.
 
         Returns:
             a ZIP with all results
             the figures of the input and of each result
         """
-        knobs = {"precision": precision, "tile": tile, "ensemble": ensemble, "size": size}
-        yield from _compare(bench, cache, image, truth, _words(models), _words(iterations), knobs)
+        knobs = {"precision": precision, "tile": tile, "ensemble": ensemble}
+        yield from _compare(bench, cache, image, truth, _words(models), _words(iterations), _words(sizes), knobs)
 
     with gr.Group(visible=False):
         inputs = [
@@ -70,13 +70,14 @@ def _compare(
     truth: str | None,
     models: list[str],
     iterations: list[str],
+    sizes: list[str],
     knobs: dict,
 ) -> Iterator[tuple[str | None, list[dict]]]:
     """The report grows with every result; the ZIP comes with the last answer."""
     run = None
     with one_line_errors():
         try:
-            order = CompareOrder.of(image, truth, models, iterations, **knobs)
+            order = CompareOrder.of(image, truth, models, iterations, sizes, **knobs)
             run, report = CompareRun(cache, order.photo, order.results), []
             for news in compete(run, order, bench):
                 if isinstance(news, Picture):

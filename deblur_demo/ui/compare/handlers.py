@@ -51,19 +51,18 @@ class CompareHandlers:
         s = self.screen
 
         s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
-        ticks = [s.models, s.iterations]
-        page.load(self.offer_models, s.iterations, [s.models, s.planned], **AT_ONCE)
-        gr.on([s.models.input, s.iterations.input], self.plan, ticks, s.planned, **LATEST)
+        page.load(self.offer_models, [s.iterations, s.sizes], [s.models, s.planned], **AT_ONCE)
+        gr.on([tick.input for tick in s.ticks], self.plan, s.ticks, s.planned, **LATEST)
         s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **AT_ONCE)
         gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **AT_ONCE)
 
     # The input
 
-    def offer_models(self, iterations: Sequence[int]) -> Updates:
+    def offer_models(self, iterations: Sequence[int], sizes: Sequence[str]) -> Updates:
         """Fill in the networks that run: ticked are the one for this machine, and the classic filters."""
         offered = knobs.choices(ready=True)
         ticked = [offered[0][1], *_CLASSICS]
-        return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, iterations)}
+        return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, iterations, sizes)}
 
     def offer_own(self, own: Sequence[OwnWeights], ticked: Sequence[str]) -> Updates:
         """Offer what the visitor has brought, too; ticks stay where they are."""
@@ -71,10 +70,10 @@ class CompareHandlers:
         values = [value for _, value in offered]
         return {self.screen.models: gr.update(choices=offered, value=[value for value in ticked if value in values])}
 
-    def plan(self, models: Sequence[str], iterations: Sequence[int]) -> Updates:
+    def plan(self, models: Sequence[str], iterations: Sequence[int], sizes: Sequence[str]) -> Updates:
         """Say how many results the ticks make."""
         try:
-            count = results_of(models, iterations)
+            count = results_of(models, iterations, sizes)
         except CheckpointError as error:  # weights of the visitor's own that are gone
             return {self.screen.planned: escape(str(error))}
         return {self.screen.planned: compare_text.planned(count, settings.MAX_CONTENDERS.current())}
@@ -93,7 +92,7 @@ class CompareHandlers:
     # A run
 
     def run(
-        self, photo, truth, models, iterations, precision, tile, ensemble, size, previous: CompareRun | None
+        self, photo, truth, models, iterations, sizes, precision, tile, ensemble, previous: CompareRun | None
     ) -> Iterator[Updates]:
         """Run one network after the other, telling the page about each tile and each result.
 
@@ -105,7 +104,7 @@ class CompareHandlers:
         try:
             try:
                 order = CompareOrder.of(
-                    photo, truth, models, iterations, precision=precision, tile=tile, ensemble=ensemble, size=size
+                    photo, truth, models, iterations, sizes, precision=precision, tile=tile, ensemble=ensemble
                 )
                 yield job.working(views.status(text.loading(order.entrants[0].name, order.entrants[0].fetched), "busy"))
                 run = CompareRun(self.cache, order.photo, order.results)

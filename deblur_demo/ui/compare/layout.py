@@ -11,7 +11,7 @@ from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.components import OnePhoto
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import place_runtime, place_truth
+from deblur_demo.ui.knobs import place_runtime, place_truth, sizes
 from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "compare"
@@ -26,12 +26,12 @@ class CompareScreen:
     examples: gr.HTML
     models: gr.CheckboxGroup
     iterations: gr.CheckboxGroup
+    sizes: gr.CheckboxGroup
     planned: gr.Markdown
     truth: OnePhoto
     precision: gr.Dropdown
     tile: gr.Dropdown
     ensemble: gr.Dropdown
-    size: gr.Dropdown
     welcome: gr.HTML
     results: gr.Column
     viewer: gr.HTML
@@ -40,9 +40,13 @@ class CompareScreen:
 
     @property
     def asked(self) -> list[gr.components.Component]:
-        """Inputs: photo, truth, models, iterations, precision, tile, ensemble, size."""
-        knobs = [self.precision, self.tile, self.ensemble, self.size]
-        return [self.photo, self.truth, self.models, self.iterations, *knobs]
+        """Inputs: photo, truth, models, iterations, sizes, precision, tile, ensemble."""
+        return [self.photo, self.truth, *self.ticks, self.precision, self.tile, self.ensemble]
+
+    @property
+    def ticks(self) -> list[gr.components.Component]:
+        """What multiplies the results: models, iterations, sizes."""
+        return [self.models, self.iterations, self.sizes]
 
 
 def place(hours: float) -> CompareScreen:
@@ -59,7 +63,7 @@ def place(hours: float) -> CompareScreen:
             ticks = _ticks()
             with gr.Accordion(text.MORE, open=False, elem_id="compare-more"):
                 truth = place_truth("compare-truth")
-                runtime = place_runtime(_SCREEN)
+                runtime = place_runtime()
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
             outputs = _outputs()
@@ -89,8 +93,12 @@ def _ticks() -> dict[str, gr.components.Component]:
             value=[settings.ITERATIONS.default if wanted == "auto" else wanted], label=compare_text.ITERATIONS,
             info=compare_text.ITERATIONS_HELP, elem_id="compare-iterations",
         )  # fmt: skip
+        ticked = gr.CheckboxGroup(
+            sizes(), value=[settings.SIZE.current()], label=text.SIZE, info=compare_text.SIZES_HELP,
+            elem_id="compare-sizes",
+        )  # fmt: skip
         planned = gr.Markdown(elem_classes="hint", padding=True, elem_id="compare-planned")
-    return {"models": models, "iterations": iterations, "planned": planned}
+    return {"models": models, "iterations": iterations, "sizes": ticked, "planned": planned}
 
 
 def _outputs() -> dict[str, gr.components.Component]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,13 @@ class CompareOrder:
 
     @classmethod
     def of(
-        cls, photo: str | None, truth: str | None, models: Sequence[str], iterations: Sequence[object], **knobs: object
+        cls,
+        photo: str | None,
+        truth: str | None,
+        models: Sequence[str],
+        iterations: Sequence[object],
+        sizes: Sequence[str] = (settings.SIZE.default,),
+        **knobs: object,
     ) -> CompareOrder:
         """Check every value, wherever it came from.
 
@@ -65,7 +72,8 @@ class CompareOrder:
             photo, truth: paths of uploaded files.
             models: identifiers; one that is named twice runs once.
             iterations: numbers of iterations of those networks that leave the choice.
-            knobs: precision, tile, ensemble and size as in ``order.checked``.
+            sizes: to restore at, as in ``settings``; each goes with every network.
+            knobs: precision, tile and ensemble as in ``order.checked``.
 
         Raises:
             SettingError, CheckpointError: see ``order.checked``; or nothing is to be done.
@@ -79,18 +87,20 @@ class CompareOrder:
         numbers = {settings.ITERATIONS.parse(number) for number in iterations}
         if "auto" in numbers:
             raise SettingError(*compare_text.AUTO_ITERATIONS)
+        if not sizes:
+            raise SettingError(*compare_text.NO_SIZES)
         limit = settings.MAX_CONTENDERS.current()
         entrants, count = [], 0
-        for model in dict.fromkeys(models):
+        for model, size in product(dict.fromkeys(models), dict.fromkeys(sizes)):
             # One run gives every number of iterations up to its own.
-            job, fetched = checked(model, max(numbers, default=1), **knobs)
+            job, fetched = checked(model, max(numbers, default=1), size=size, **knobs)
             wanted = tuple(sorted(numbers)) if is_iterative(model) else ()
             if is_iterative(model) and not wanted:
                 raise SettingError(*compare_text.NO_ITERATIONS)
             entrants.append(Entrant(shelf.name_of(model), job, fetched, wanted))
             count += len(entrants[-1].results)
             if count > limit:
-                asked = results_of(models, numbers)
+                asked = results_of(models, numbers, sizes)
                 raise LimitError(*text.fill(compare_text.TOO_MANY, count=asked, limit=limit))
         return cls(Path(photo), Path(truth) if truth else None, tuple(entrants))
 
@@ -104,6 +114,6 @@ class CompareOrder:
         return read_image(self.photo), self.truth and read_image(self.truth)
 
 
-def results_of(models: Sequence[str], iterations: Sequence[object]) -> int:
+def results_of(models: Sequence[str], iterations: Sequence[object], sizes: Sequence[str]) -> int:
     """How many results a choice makes."""
-    return sum(len(set(iterations)) if is_iterative(model) else 1 for model in dict.fromkeys(models))
+    return len(set(sizes)) * sum(len(set(iterations)) if is_iterative(model) else 1 for model in dict.fromkeys(models))

@@ -12,6 +12,7 @@ PHOTO = "Blurred photo"
 MODELS = "Models"
 ITERATIONS = "Iterations"
 ITERATIONS_HELP = "For models that iterate: each number gives a result of its own."
+SIZES_HELP = "In a smaller copy a straight smear is shorter. Each size gives results of its own, as large as the photo."
 RUN = "Compare"
 DOWNLOAD = "Download all results (ZIP)"
 INPUT = "Input"
@@ -27,7 +28,7 @@ WELCOME = (
 )
 
 COLUMNS = {
-    "name": ("Result", "The model, and how often it was applied"),
+    "name": ("Result", "The model, how often it was applied, and at which size"),
     "psnr": ("PSNR dB", "Closeness to the sharp reference, higher is better"),
     "ssim": ("SSIM", "Structural similarity to the sharp reference, 1 is identical"),
     "change": ("Change", "Mean absolute difference to the input, in 8-bit levels"),
@@ -40,8 +41,13 @@ COLUMNS = {
 
 NO_MODELS = ("No model is ticked", "one model or more", "Tick some models")
 NO_ITERATIONS = ("No number of iterations is ticked", "one number or more", "Tick some numbers of iterations")
+NO_SIZES = ("No size to restore at is ticked", "one size or more", "Tick some sizes")
 AUTO_ITERATIONS = ("Iterations are 'auto'", "numbers, so that results can be compared", "Name numbers of iterations")
-TOO_MANY = ("{count} results were asked for", "at most {limit} in one comparison", "Tick fewer models or iterations")
+TOO_MANY = (
+    "{count} results were asked for",
+    "at most {limit} in one comparison",
+    "Tick fewer of each",
+)
 FAILED = "{name}: {error}"
 
 
@@ -54,7 +60,7 @@ def contender(model: str, steps: int | None, size: str = SIZE.default) -> str:
 def planned(count: int, limit: int) -> str:
     """The line below the ticks."""
     if count == 0:
-        return "Tick at least one model and one number of iterations."
+        return "Tick at least one model, one number of iterations and one size."
     results = "one result" if count == 1 else f"{count} results"
     return f"This makes {results}." if count <= limit else f"This makes {results}, but at most {limit} go at once."
 

@@ -11,7 +11,7 @@ from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.components import OnePhoto, Photos
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, place_truth
+from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, place_size, place_truth
 from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "image"
@@ -61,7 +61,7 @@ def place(hours: float) -> ImageScreen:
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="image-more"):
                 truth = place_truth("truth")
-                knobs |= place_runtime(_SCREEN)
+                knobs |= place_size(_SCREEN) | place_runtime()
                 metadata = gr.Checkbox(False, label=image_text.METADATA, info=image_text.METADATA_HELP)
             knobs |= place_link(_SCREEN)
         with gr.Column(scale=9, min_width=320):

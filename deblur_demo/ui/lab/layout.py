@@ -10,7 +10,7 @@ from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.components import OneFile, OnePhoto
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import Knobs, place_model, place_runtime
+from deblur_demo.ui.knobs import Knobs, place_model, place_runtime, place_size
 from deblur_demo.ui.lab import text as lab_text
 from deblur_demo.ui.lab.pad import place_pad
 from deblur_demo.ui.viewer.comparer import place_comparer
@@ -65,7 +65,7 @@ def place(hours: float) -> LabScreen:
             blurring |= place_buttons(f"{_SCREEN}-blur", lab_text.BLUR)
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="lab-more"):
-                knobs |= place_runtime(_SCREEN)
+                knobs |= place_size(_SCREEN) | place_runtime()
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
             welcome = gr.HTML(views.welcome(lab_text.WELCOME, lab_text.EMPTY_TITLE), elem_classes="bare")

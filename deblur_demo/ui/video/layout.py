@@ -10,7 +10,7 @@ from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.components import OneFile, OptionalNumber
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
-from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime
+from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, place_size
 from deblur_demo.ui.video import text as video_text
 from deblur_demo.ui.video.player import place_player
 
@@ -69,7 +69,7 @@ def place(hours: float) -> VideoScreen:
             knobs = place_model(_SCREEN)
             with gr.Accordion(text.MORE, open=False, elem_id="video-more"):
                 written = _written()
-                knobs |= place_runtime(_SCREEN)
+                knobs |= place_size(_SCREEN) | place_runtime()
             knobs |= place_link(_SCREEN)
         with gr.Column(scale=9, min_width=320):
             status = place_status(_SCREEN)
