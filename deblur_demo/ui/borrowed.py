@@ -28,9 +28,8 @@ class BorrowedDeblurrer:
 
     def __init__(self, job: Job, work: Callable[..., Iterator]):
         self.job, self._work = job, work
-        self.model = equipped(
-            registry.blank(job.model), job.ensemble, job.size
-        )  # to be asked for its traits and its size
+        network = registry.blank(job.model)  # to be asked for its traits and its parameters
+        self.model = equipped(network, job.ensemble, job.size)
 
     def events(self, window: Tensor, iterations: int | str | None = None) -> Iterator[TileDone | Step]:
         """As ``Deblurrer.events``.

@@ -43,11 +43,7 @@ NO_MODELS = ("No model is ticked", "one model or more", "Tick some models")
 NO_ITERATIONS = ("No number of iterations is ticked", "one number or more", "Tick some numbers of iterations")
 NO_SIZES = ("No size to restore at is ticked", "one size or more", "Tick some sizes")
 AUTO_ITERATIONS = ("Iterations are 'auto'", "numbers, so that results can be compared", "Name numbers of iterations")
-TOO_MANY = (
-    "{count} results were asked for",
-    "at most {limit} in one comparison",
-    "Tick fewer of each",
-)
+TOO_MANY = ("{count} results were asked for", "at most {limit} in one comparison", "Tick fewer of each")
 FAILED = "{name}: {error}"
 
 
