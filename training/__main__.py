@@ -118,10 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
     join.set_defaults(run=_join)
 
-    unfold = commands.add_parser("unfold", help="make mtrnn of weights of mtrnn-lite, to train on from there")
-    unfold.add_argument("folded", type=Path, help=".safetensors of mtrnn-lite, with its card")
-    unfold.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
-    unfold.set_defaults(run=_unfold)
+    derive = commands.add_parser("derive", help="make a network of another's weights, to train on from there")
+    derive.add_argument("model", metavar="ID", help="mtrnn (of mtrnn-lite) or brehm-stage1-s (of atrous-10-3f-s)")
+    derive.add_argument("source", type=Path, help=".safetensors of the other, with its card")
+    derive.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
+    derive.set_defaults(run=_derive)
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -238,10 +239,10 @@ def _join(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {card.model}")
 
 
-def _unfold(arguments: argparse.Namespace) -> None:
-    from training.unfold import unfold
+def _derive(arguments: argparse.Namespace) -> None:
+    from training.derive import derive
 
-    card = unfold(arguments.folded, arguments.out)
+    card = derive(arguments.source, arguments.model, arguments.out)
     print(f"{arguments.out}: {card.model}")
 
 

@@ -155,6 +155,25 @@ class AtrousNet(Restorer):
                 block.join.weight.mul_(0.1)
             self.head.weight.mul_(0.01)
 
+    @torch.no_grad()
+    def still_from(self, clip: AtrousNet) -> None:
+        """Take the weights of a network of several frames, so as to see one where it saw a clip that stands still.
+
+        The result is the same where the two differ in nothing but their frames and the range that they
+        see; learned scales stay as they are, and what the decoder of ``clip`` saw again is left out.
+
+        Args:
+            clip: as many blocks, of the same widths.
+        """
+        weights = clip.state_dict()
+        stem, bias = weights["stem.weight"].unflatten(1, (clip.settings.frames, -1)).sum(1), weights["stem.bias"]
+        if self.settings.signed and not clip.settings.signed:  # x = (s + 1) / 2, and the residual is halved
+            stem, bias = stem / 2, bias + stem.sum((1, 2, 3)) / 2
+            weights |= {name: 2 * weights[name] for name in ("head.weight", "head.bias")}
+        weights |= {"stem.weight": stem, "stem.bias": bias}
+        weights["tail.weight"] = weights["tail.weight"][:, : self.tail.weight.shape[1]]
+        self.load_state_dict({**self.state_dict(), **weights})
+
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         blurred = centre_frame(window)  # (B, 3, H, W)
         x = window.flatten(1, 2)  # (B, 3N, H, W)

@@ -1,0 +1,57 @@
+"""Weights of one network become a start for another of the same layers: cheap ones for an expensive network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from deblur_demo.errors import SettingError
+from deblur_demo.models import checkpoint, registry
+from deblur_demo.models.checkpoint import Card
+from deblur_demo.models.contract import Restorer
+from deblur_demo.models.golden import golden
+from deblur_demo.models.zoo.atrous import AtrousNet
+from deblur_demo.models.zoo.mtrnn import MTRNN
+
+
+class Route(NamedTuple):
+    """How weights are carried over, and which of the card's settings stay behind."""
+
+    carry: Callable[[Restorer, Restorer], None]
+    left: tuple[str, ...] = ()
+
+
+ROUTES = {
+    ("mtrnn-lite", "mtrnn"): Route(MTRNN.unfold_from, left=("unshuffle", "mean")),
+    ("atrous-10-3f-s", "brehm-stage1-s"): Route(AtrousNet.still_from),
+}
+
+
+def derive(source: Path, name: str, target: Path) -> Card:
+    """Write a network with weights of another.
+
+    Args:
+        source: weights of the other, with their card.
+        name: of the network to write, see ``ROUTES``.
+        target: .safetensors file to write; the card beside it names the same data.
+
+    Returns:
+        The new card.
+
+    Raises:
+        SettingError: there is no way from the one to the other.
+        CheckpointError: the file is not what it should be.
+    """
+    model, card = checkpoint.load(source)
+    route = ROUTES.get((card.model, name))
+    if route is None:
+        ways = ", ".join(f"{to} of {of}" for of, to in ROUTES)
+        raise SettingError(f"{name} cannot be made of {card.model}", ways, "Name one of these with its file")
+    settings = {name: value for name, value in card.settings.items() if name not in route.left}
+    derived = registry.build(name, **settings).eval()
+    route.carry(derived, model)
+    recipe = f"{name} made of {card.model}: {card.recipe}"
+    card = replace(card, model=name, settings=settings, recipe=recipe, metrics={}, golden=golden(derived))
+    return checkpoint.save(derived, target, card)
