@@ -150,9 +150,8 @@ def open_deblurrer(job: Job) -> Deblurrer:
         network, _ = checkpoint.load(job.checkpoint)
     else:
         network = _fresh(job.model)
-    return Deblurrer(
-        equipped(network, job.ensemble, job.size), device=job.device, precision=job.precision, tile=job.tile
-    )
+    network = equipped(network, job.ensemble, job.size)
+    return Deblurrer(network, device=job.device, precision=job.precision, tile=job.tile)
 
 
 def equipped(network: Restorer, ensemble: str = ENSEMBLE.default, size: str = SIZE.default) -> Restorer:
@@ -162,7 +161,8 @@ def equipped(network: Restorer, ensemble: str = ENSEMBLE.default, size: str = SI
     """
     if ensemble != "1":
         network = SelfEnsemble(network, int(ensemble))
-    return network if size == "full" else Reduced(network, FACTORS[size])
+    factor = FACTORS[size]
+    return network if factor == 1 else Reduced(network, factor)
 
 
 def deblur_image(

@@ -33,7 +33,7 @@ def shaky(tmp_path, shaky_photo) -> str:
 
 
 def asked(photos, iterations=3, truth=None, previous=None, auto=False, model="mtrnn-lite", ensemble="1"):
-    return photos, model, iterations, auto, "fp32", "auto", ensemble, "full", truth, False, previous
+    return photos, truth, False, model, iterations, auto, "fp32", "auto", ensemble, "full", previous
 
 
 def value(update):

@@ -37,7 +37,7 @@ def done(weights_folder, tmp_path_factory):
         with gr.Blocks():
             screen = image_layout.place(1.0)
         page = ImageHandlers(screen, Bench(), folder / "cache", examples.BLURRED)
-        inputs = [str(folder / "my cup.png")], "mtrnn-lite", 2, False, "fp32", "auto", "1", "full", None, False, None
+        inputs = [str(folder / "my cup.png")], None, False, "mtrnn-lite", 2, False, "fp32", "auto", "1", "full", None
         yield page, list(page.deblur(*inputs))
 
 

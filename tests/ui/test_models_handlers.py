@@ -99,9 +99,9 @@ def test_loaded_weights_are_in_every_picker_and_do_the_work(page, image, files, 
     assert last[page.screen.files] is None and last[page.screen.loaded]["value"] == own.choice
 
     write_image(shaky_photo, tmp_path / "shaky.png")
-    photos, rest = [str(tmp_path / "shaky.png")], (2, False, "fp32", "auto", "1", "full", None, False, None)
-    *_, done = image.deblur(photos, own.choice, *rest)
-    *_, plain = image.deblur(photos, "mtrnn-lite", *rest)
+    photos, rest = [str(tmp_path / "shaky.png")], (2, False, "fp32", "auto", "1", "full", None)
+    *_, done = image.deblur(photos, None, False, own.choice, *rest)
+    *_, plain = image.deblur(photos, None, False, "mtrnn-lite", *rest)
     pictures = [read_image(last[image.screen.job.state].results[0].steps[2].full).pixels for last in (done, plain)]
     assert np.array_equal(*pictures) == (checkpoint.find("mtrnn-lite").read_bytes() == own.weights.read_bytes())
     assert page.bench.loaded()[0][0].checkpoint == own.weights

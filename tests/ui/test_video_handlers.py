@@ -39,7 +39,7 @@ def clip(shaky_clip, tmp_path) -> str:
 
 
 def asked(clip, iterations=1, start=0, end=None, previous=None, model="mtrnn-lite"):
-    return clip, model, iterations, False, "fp32", "auto", "1", "full", start, end, "h264", 18, previous
+    return clip, start, end, "h264", 18, model, iterations, False, "fp32", "auto", "1", "full", previous
 
 
 def value(update):

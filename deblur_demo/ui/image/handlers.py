@@ -58,7 +58,7 @@ class ImageHandlers:
         results = [s.verdict, s.viewer, s.step_png, s.steps_zip, s.webp, s.mp4, s.table, s.plots]
 
         s.knobs.bind(page)
-        inputs = [s.photos, *s.knobs.values, s.truth, s.metadata]
+        inputs = [s.photos, s.truth, s.metadata, *s.knobs.values]
         s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
 
         picked = [s.job.state, s.picker]
@@ -74,29 +74,20 @@ class ImageHandlers:
 
     # A run
 
-    def deblur(
-        self,
-        photos,
-        model,
-        iterations,
-        auto,
-        precision,
-        tile,
-        ensemble,
-        size,
-        truth,
-        metadata,
-        previous: ImageRun | None,
-    ) -> Iterator[Updates]:
+    def deblur(self, photos, truth, metadata, *rest) -> Iterator[Updates]:
         """Deblur every photo, telling the page about each tile and each step.
 
         Trouble with one of several photos does not stop the others. However it ends, cancelled
         included, files are kept only if there is something to show.
+
+        Args:
+            photos, truth, metadata: as the page has them.
+            rest: ``Knobs.values``, and the run before or None.
         """
+        *knobs, previous = rest
         job, run = self.screen.job, None
         try:
-            knobs = asked(model, iterations, auto, precision, tile, ensemble, size)
-            order = ImageOrder.of(photos, truth, metadata, **knobs)
+            order = ImageOrder.of(photos, truth, metadata, **asked(*knobs))
             yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
             deblurrer = self.bench.deblurrer(order.job)
             run = ImageRun(self.cache)

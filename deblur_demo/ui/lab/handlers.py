@@ -166,16 +166,19 @@ class LabHandlers:
 
     # The network's steps
 
-    def deblur(
-        self, shaken: LabRun | None, model, iterations, auto, precision, tile, ensemble, size, before: ImageRun | None
-    ) -> Iterator[Updates]:
-        """Deblur what was shaken, telling the page about each tile and how close each step comes to the truth."""
+    def deblur(self, shaken: LabRun | None, *rest) -> Iterator[Updates]:
+        """Deblur what was shaken, telling the page about each tile and how close each step comes to the truth.
+
+        Args:
+            shaken: the photo.
+            rest: ``Knobs.values``, and the run before or None.
+        """
+        *knobs, before = rest
         s, job, run = self.screen, self.screen.deblurring, None
         try:
             if shaken is None or not shaken.kept:
                 raise InputError(*lab_text.NO_BLUR)
-            knobs = asked(model, iterations, auto, precision, tile, ensemble, size)
-            order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **knobs)
+            order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **asked(*knobs))
             loading = views.status(text.loading(order.job.model, order.fetched), "busy")
             yield {**job.working(loading), s.blurring.run: _off()}
             deblurrer = self.bench.deblurrer(order.job)

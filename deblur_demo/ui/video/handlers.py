@@ -56,7 +56,7 @@ class VideoHandlers:
         stage = [s.welcome, s.live, s.player, s.results]
 
         s.knobs.bind(page)
-        inputs = [s.clip, *s.knobs.values, s.start, s.end, s.codec, s.crf]
+        inputs = [s.clip, s.start, s.end, s.codec, s.crf, *s.knobs.values]
         s.job.bind(self.deblur, inputs, [*stage, s.download, s.curve, s.figures], self.clear)
 
         looked = [s.about, s.start, s.end, s.job.status, *stage]
@@ -110,32 +110,21 @@ class VideoHandlers:
 
     # A run
 
-    def deblur(
-        self,
-        clip,
-        model,
-        iterations,
-        auto,
-        precision,
-        tile,
-        ensemble,
-        size,
-        start,
-        end,
-        codec,
-        crf,
-        previous: VideoRun | None,
-    ) -> Iterator[Updates]:
+    def deblur(self, clip, start, end, codec, crf, *rest) -> Iterator[Updates]:
         """Deblur a clip, telling the page about every frame.
 
         Cancelled or in trouble, the frames that are finished are kept as a playable file; if the page
         was closed, nobody would fetch them.
+
+        Args:
+            clip, start, end, codec, crf: as the page has them.
+            rest: ``Knobs.values``, and the run before or None.
         """
+        *knobs, previous = rest
         job, run, trouble = self.screen.job, None, None
         try:
             try:
-                knobs = asked(model, iterations, auto, precision, tile, ensemble, size)
-                order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
+                order = ClipOrder.of(clip, start, end, codec, crf, **asked(*knobs))
                 yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
                 deblurrer = self.bench.deblurrer(order.job)
                 run = VideoRun(self.cache, order.clip.source, trimmed=order.clip.start > 0)
