@@ -28,6 +28,12 @@ def test_singular_values_become_about_one_and_directions_stay(shape: tuple[int, 
     assert seen.diagonal().min() > 0.65
 
 
+@pytest.mark.parametrize(("able", "dtype"), [(("fp32",), torch.float32), (("bf16", "fp32"), torch.bfloat16)])
+def test_bf16_is_used_where_the_device_has_it(monkeypatch, able: tuple[str, ...], dtype: torch.dtype):
+    monkeypatch.setattr("training.muon.precisions", {"cpu": able}.get)
+    assert orthogonal(torch.eye(3)[None]).dtype == dtype
+
+
 def test_steps_have_the_size_of_the_rate_whatever_the_gradient():
     weights = [nn.Parameter(torch.zeros(shape)) for shape in ((32, 16, 3, 3), (32,))]
     optimiser = Muon([{"params": weights}], lr=0.01)
