@@ -25,10 +25,11 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from deblur_demo.lab import Shake, shake_photo
+from deblur_demo.light import to_display
 from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame
 from deblur_demo.media.frames import to_pixels, to_tensor
 from deblur_demo.media.image import Photo, read_image
-from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, to_display
+from deblur_demo.synthesis.exposure import MotionSettings, moving_frames
 from deblur_demo.synthesis.paths import drawn_path
 from deblur_demo.ui import examples
 

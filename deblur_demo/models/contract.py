@@ -103,6 +103,14 @@ class Restorer(nn.Module):
             estimate = self(window, estimate.image, estimate.state)
             yield estimate
 
+    def acquainted(self, window: Tensor) -> Restorer:
+        """What to call on the tiles of a picture: this, unless a subclass must have seen all of it.
+
+        Args:
+            window: whole, (B, N, 3, H, W), on any device.
+        """
+        return self
+
     def along_clip(self) -> tuple[Restorer, ...]:
         """Networks that do along a clip what this one does in a window, one after another.
 

@@ -157,7 +157,7 @@ class Deblurrer:
 
     def _work(self, window: Tensor, count: int, auto: bool) -> Iterator[TileDone | Step]:
         """The events, without their seconds."""
-        worker = _Worker(self, self.placement)
+        worker = _Worker(self, window)
         mosaic, changes, shown = self._mosaic(window, worker), [], 0
         rests = (False,) * len(window)
         while shown < count:
@@ -256,14 +256,15 @@ class _NotFiniteError(Exception):
 class _Worker:
     """A network in its placement, which can fall back to more exact numbers and to less memory."""
 
-    def __init__(self, deblurrer: Deblurrer, placement: Placement):
-        self.deblurrer = deblurrer
+    def __init__(self, deblurrer: Deblurrer, window: Tensor):
+        self.deblurrer, self.window = deblurrer, window
         self.notices: list[str] = []
-        self._move(placement)
+        self._move(deblurrer.placement)
 
     def _move(self, placement: Placement) -> None:
         self.placement, self.largest = placement, math.inf
-        self.network, self.footprint = self.deblurrer.ready(placement)
+        network, self.footprint = self.deblurrer.ready(placement)
+        self.network = network.acquainted(self.window)
 
     def __call__(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         device, dtype = self.placement.device, self.placement.dtype

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deblur_demo.synthesis.exposure import to_display, to_light
+from deblur_demo.light import to_display, to_light
 from deblur_demo.synthesis.sensor import RawSettings, raw_noise
 
 

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deblur_demo.light import to_display, to_light
 from deblur_demo.synthesis.paths import PathSettings, random_paths
-
-GAMMA = 2.2  # of the assumed camera response (GoPro's blur_gamma)
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,6 @@ class MotionSettings:
     thing_share: float = 0.4
     things: int = 1
     highlights: float = 4.0
-
-
-def to_light(image: Tensor) -> Tensor:
-    """Display values in [0, 1] -> linear light."""
-    return image.clamp(min=0) ** GAMMA
-
-
-def to_display(light: Tensor) -> Tensor:
-    """Linear light -> display values, clipped to [0, 1] as a sensor does."""
-    return light.clamp(0, 1) ** (1 / GAMMA)
 
 
 def temporal_level(light: Tensor, n: int) -> Tensor:

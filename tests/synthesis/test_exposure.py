@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from skimage import data
 
-from deblur_demo.synthesis.exposure import GAMMA, MotionSettings, moving_frames, temporal_level, to_display, to_light
+from deblur_demo.light import GAMMA, to_display, to_light
+from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
 from deblur_demo.synthesis.paths import PathSettings, random_paths
 
 STILL = PathSettings(shift=1e-6, least_shift=1e-6, rotation=0.0, zoom=0.0, perspective=0.0, order=1)

@@ -12,8 +12,9 @@ import torch
 from skimage import data
 
 from deblur_demo.errors import InputError
+from deblur_demo.light import GAMMA
 from deblur_demo.synthesis.camera import CameraSettings
-from deblur_demo.synthesis.exposure import GAMMA, MotionSettings
+from deblur_demo.synthesis.exposure import MotionSettings
 from deblur_demo.synthesis.paths import PathSettings
 from training.config import Augment, Curriculum, Neighbours, Recipe, Shares
 from training.data.augment import jitter_colours

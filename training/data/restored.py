@@ -16,9 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deblur_demo.errors import InputError
+from deblur_demo.light import to_light
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.footage import FrameDone, deblur_frames
-from deblur_demo.synthesis.exposure import temporal_level, to_light
+from deblur_demo.synthesis.exposure import temporal_level
 from training.config import Neighbours
 from training.data.corpus import Corpus, load_corpus
 from training.data.files import Picture, write_sources

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from deblur_demo.errors import InputError
-from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, to_light
+from deblur_demo.light import to_light
+from deblur_demo.synthesis.exposure import MotionSettings, moving_frames
 from deblur_demo.synthesis.gaussian import random_gaussian
 from deblur_demo.synthesis.paths import PathSettings
 from training.config import Recipe

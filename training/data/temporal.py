@@ -23,7 +23,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deblur_demo.errors import InputError, SettingError
-from deblur_demo.synthesis.exposure import temporal_level, to_light
+from deblur_demo.light import to_light
+from deblur_demo.synthesis.exposure import temporal_level
 from training.data.files import Files, Shelf, write_sources
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v")

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from deblur_demo.errors import InputError
+from deblur_demo.light import to_light
 from deblur_demo.synthesis.camera import CameraSettings, develop
-from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level, to_light
+from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
 from deblur_demo.synthesis.gaussian import GaussianSettings, random_gaussian
 from training.config import Neighbours
 from training.data.cifar import read_cifar

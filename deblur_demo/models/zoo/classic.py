@@ -1,28 +1,24 @@
 """Deconvolution without learning: Wiener's filter and Richardson-Lucy.
 
 They undo one blur kernel for the whole picture, here a straight uniform motion, and show what a
-network buys. Length and direction are given, or read off the picture's cepstrum.
-
-Cepstrum (Rom 1975): the spectrum of a motion of L pixels has zeros at multiples of 1 / L along its
-direction. So the inverse transform of the log spectrum has a sharp negative peak at distance L in
-that direction. Measured on 8 Kodak photos and motions of 9 to 25 px, the peak stands 9 to 27
-standard deviations deep and its length is right within 0.4 px; on the sharp photos, up to 8.3.
+network buys; where a camera really moved straight they get farther than one. Length and direction
+are given, or read off the picture. Both work in linear light, where an exposure is a sum.
 """
 
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deblur_demo.light import to_display, to_light
 from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 from deblur_demo.models.registry import Variant
-
-SHORTEST = 4.0  # px; nearer to its centre the cepstrum shows the photo, not the blur
-CERTAIN = 8.7  # standard deviations; a shallower peak means that no such blur was found
+from deblur_demo.models.smear import LONGEST, find_smear, motion_transfer
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class KernelSettings:
 
     length: float = 0.0
     angle: float = 0.0
-    longest: float = 40.0
+    longest: float = LONGEST
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class WienerSettings(KernelSettings):
         balance: weight of smoothness (of the squared Laplacian) against fidelity.
     """
 
-    balance: float = 0.01
+    balance: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -59,15 +55,13 @@ class RichardsonLucySettings(KernelSettings):
         updates: multiplicative updates in a step.
     """
 
-    updates: int = 5
+    updates: int = 10
 
 
 class _Deconvolution(Restorer):
     """What both share: the kernel, the borders, and no parameters at all.
 
-    An estimate is made of what ``forward`` gets, so of each tile for itself: give the kernel, or
-    use no tiles, to have one for the whole picture. Where no motion is found, none is undone.
-    All arithmetic is fp32, as Fourier transforms want it.
+    Where no motion is found, the picture stays. All arithmetic is fp32, as Fourier transforms want it.
     """
 
     def __init__(self, settings: KernelSettings, **traits: int):
@@ -77,54 +71,49 @@ class _Deconvolution(Restorer):
         # The inverse of a kernel has no end, but fades within a few lengths.
         self.traits = Traits(halo=4 * self.margin, exact=False, **traits)
         self.register_buffer("anchor", torch.zeros(1), persistent=False)
+        self._seen: tuple[Tensor, Tensor] | None = None
 
-    def _prepare(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        """The blurred frame with faded margins, and the transfer function for its size."""
-        blurred = centre_frame(window)
-        given = self.settings.length > 0
-        kernel = (self.settings.length, math.radians(self.settings.angle))
-        length, angle = blurred.new_tensor([kernel] * len(blurred)).T if given else self.estimate(blurred)
-        padded = self._pad(blurred)  # (B, 3, H + 2m, W + 2m)
-        transfer = motion_transfer(length, angle, *padded.shape[-2:])
+    def acquainted(self, window: Tensor) -> Restorer:
+        """A filter that undoes the motion of the whole picture in each of its tiles."""
+        network = copy(self)
+        network._seen = self._motion(centre_frame(window))
+        return network
+
+    def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
+        frame = centre_frame(window)
+        length, angle = (value.to(frame.device) for value in self._seen or self._motion(frame))
+        blurred = self._pad(to_light(frame))  # (B, 3, H + 2m, W + 2m) or a little more
+        transfer = motion_transfer(length, angle, *blurred.shape[-2:])
         # Transforms wrap around. Blurring the margins towards the rim hides the jump from edge to edge.
-        inside = _ramp(padded.shape[-2], self.margin, padded)[:, None] * _ramp(padded.shape[-1], self.margin, padded)
-        return inside * padded + (1 - inside) * _filter(padded, transfer), transfer
+        inside = _ramp(blurred.shape[-2], self.margin, blurred)[:, None] * _ramp(
+            blurred.shape[-1], self.margin, blurred
+        )
+        blurred = inside * blurred + (1 - inside) * _filter(blurred, transfer)
+        light = self.deconvolved(blurred, transfer, self._pad(to_light(previous)))
+        height, width = frame.shape[-2:]
+        image = to_display(light[..., self.margin :, self.margin :][..., :height, :width])
+        return Estimate(torch.where((length > 1).view(-1, 1, 1, 1), image, frame))
 
-    def estimate(self, blurred: Tensor) -> tuple[Tensor, Tensor]:
-        """Length in px and angle in radians of a straight motion, each (B,), from the cepstrum.
+    def deconvolved(self, blurred: Tensor, transfer: Tensor, previous: Tensor) -> Tensor:
+        """The picture without the motion, (B, 3, H, W), as the others in linear light and with margins.
 
         Args:
-            blurred: (B, 3, H, W), fp32.
-
-        Returns:
-            Length 1 where no motion between 4 px and ``settings.longest`` is found.
+            blurred: (B, 3, H, W).
+            transfer: of the motion, (B, 1, H, W // 2 + 1).
+            previous: estimate of the step before, (B, 3, H, W).
         """
-        grey = blurred.mean(1)  # (B, H, W)
-        height, width = grey.shape[1:]
-        taper = [torch.hann_window(n + 2, periodic=False, device=grey.device)[1:-1] for n in (height, width)]
-        grey = (grey - grey.mean((1, 2), keepdim=True)) * taper[0][:, None] * taper[1]
-        power = torch.fft.fft2(grey).abs().square()
-        floor = 1e-8 * power.amax((1, 2), keepdim=True) + 1e-12
-        cepstrum = torch.fft.ifft2((power + floor).log()).real  # (B, H, W)
+        raise NotImplementedError
 
-        y, x = _offsets(height, width, grey)
-        distance = torch.hypot(*torch.broadcast_tensors(y, x))
-        # Each motion peaks twice, opposite its centre; the upper half holds every direction once.
-        upper = (y < 0) | ((y == 0) & (x > 0))
-        near = (distance >= SHORTEST) & (distance <= self.settings.longest) & upper
-        count = near.sum().clamp(min=2)
-        mean = (cepstrum * near).sum((1, 2)) / count
-        spread = (((cepstrum - mean[:, None, None]) * near).square().sum((1, 2)) / (count - 1)).sqrt()
-        deepest, index = cepstrum.masked_fill(~near, math.inf).flatten(1).min(1)  # inf in a picture of a few pixels
-        found = -deepest > CERTAIN * spread
-        y, x = (offset.expand(height, width).flatten()[index] for offset in (y, x))
-        return torch.where(found, torch.hypot(y, x), 1.0), torch.where(found, torch.atan2(-y, x), 0.0)
+    def _motion(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Length in px and angle in radians, each (B,)."""
+        if self.settings.length:
+            return frame.new_tensor([(self.settings.length, math.radians(self.settings.angle))] * len(frame)).T
+        return find_smear(to_light(frame), self.settings.longest)
 
     def _pad(self, image: Tensor) -> Tensor:
-        return F.pad(image, (self.margin,) * 4, mode="replicate")
-
-    def _crop(self, image: Tensor) -> Tensor:
-        return image[..., self.margin : -self.margin, self.margin : -self.margin]
+        # Transforms of sides with large prime factors take up to four times as long.
+        bottom, right = (self.margin + -(side + 2 * self.margin) % 32 for side in image.shape[-2:])
+        return F.pad(image, (self.margin, right, self.margin, bottom), mode="replicate")
 
 
 class Wiener(_Deconvolution):
@@ -136,14 +125,11 @@ class Wiener(_Deconvolution):
     def __init__(self, settings: WienerSettings):
         super().__init__(settings)
 
-    def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
-        blurred, transfer = self._prepare(window)
-        height, width = blurred.shape[-2:]
-        rows = torch.fft.fftfreq(height, device=blurred.device)[:, None]
-        columns = torch.fft.rfftfreq(width, device=blurred.device)
+    def deconvolved(self, blurred: Tensor, transfer: Tensor, previous: Tensor) -> Tensor:
+        rows = torch.fft.fftfreq(blurred.shape[-2], device=blurred.device)[:, None]
+        columns = torch.fft.rfftfreq(blurred.shape[-1], device=blurred.device)
         laplacian = 4 - 2 * torch.cos(2 * math.pi * rows) - 2 * torch.cos(2 * math.pi * columns)
-        inverse = transfer / (transfer.square() + self.settings.balance * laplacian.square())
-        return Estimate(self._crop(_filter(blurred, inverse)))
+        return _filter(blurred, transfer / (transfer.square() + self.settings.balance * laplacian.square()))
 
 
 class RichardsonLucy(_Deconvolution):
@@ -155,43 +141,17 @@ class RichardsonLucy(_Deconvolution):
     def __init__(self, settings: RichardsonLucySettings):
         super().__init__(settings, steps=6, max_steps=10)
 
-    def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
-        blurred, transfer = self._prepare(window)
-        estimate = self._pad(previous).clamp(min=1e-4)
+    def deconvolved(self, blurred: Tensor, transfer: Tensor, previous: Tensor) -> Tensor:
+        estimate = previous.clamp(min=1e-4)
         for _ in range(self.settings.updates):
             ratio = blurred / _filter(estimate, transfer).clamp(min=1e-4)
             # A straight motion is its own mirror image, so correlating is convolving.
             estimate = (estimate * _filter(ratio, transfer)).clamp(min=1e-4)
-        return Estimate(self._crop(estimate))
-
-
-def motion_transfer(length: Tensor, angle: Tensor, height: int, width: int) -> Tensor:
-    """Transfer function of straight uniform motions, real because the kernel is symmetric.
-
-    Args:
-        length: in px, at least 1, (B,).
-        angle: in radians, counter-clockwise from the right, (B,).
-        height, width: of the picture that will be filtered.
-
-    Returns:
-        (B, 1, height, width // 2 + 1), 1 at frequency zero.
-    """
-    y, x = _offsets(height, width, length)
-    length, cosine, sine = (value.view(-1, 1, 1, 1) for value in (length, angle.cos(), angle.sin()))
-    along, across = x * cosine - y * sine, x * sine + y * cosine
-    # A line one pixel thick, with both ends and both flanks anti-aliased.
-    kernel = (length / 2 + 0.5 - along.abs()).clamp(0, 1) * (1 - across.abs()).clamp(min=0)
-    return torch.fft.rfft2(kernel / kernel.sum((2, 3), keepdim=True)).real
+        return estimate
 
 
 def _filter(image: Tensor, transfer: Tensor) -> Tensor:
     return torch.fft.irfft2(torch.fft.rfft2(image) * transfer, s=image.shape[-2:])
-
-
-def _offsets(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Row and column offsets from pixel (0, 0) with wrap-around: (height, 1) and (width,)."""
-    y = torch.fft.fftfreq(height, 1 / height, device=like.device)
-    return y[:, None], torch.fft.fftfreq(width, 1 / width, device=like.device)
 
 
 def _ramp(length: int, margin: int, like: Tensor) -> Tensor:
