@@ -200,7 +200,8 @@ def carry_out(
     if order.animation is not None:
         make_folder(order.animation.parent)
         animation.write_animation(frames, order.animation)
-    outcome.verdict = judge(first, newest, deblurrer.model.traits.iterative and iterations != "auto", size).facts()
+    more, learned = deblurrer.model.traits.iterative and iterations != "auto", deblurrer.model.parameter_count > 0
+    outcome.verdict = judge(first, newest, more, size, learned).facts()
     outcome.output = str(order.target)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TIPS = {
     "more_iterations": "more iterations",
+    "deconvolution": "--model richardson-lucy, as it is smeared straight over {smear:.0f} px",
     "full_size": "--size full",
     "half_size": "--size half if it is smeared straight",
     "quarter_size": "--size quarter if it is smeared straight",
@@ -56,7 +57,7 @@ def verdict(facts: dict) -> str:
     words = {"sharp": "sharp already", "soft": "a little blurred", "blurred": "blurred"}[facts["kind"]]
     estimates = [facts["blur_before"], facts["blur_after"]]
     arrow = " -> ".join("?" if value is None else f"{value:.2f}" for value in estimates)
-    tips = "".join(f"; try {TIPS[tip]}" for tip in facts["advice"])
+    tips = "".join(f"; try {TIPS[tip].format(smear=facts['smear'])}" for tip in facts["advice"])
     return f"{words} (blur estimate {arrow}), changed by {facts['change']:.1f} of 255 levels{tips}"
 
 

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "maps": {"media"},
     "lab": FOUNDATION | {"media", "synthesis"},
     "pipeline": MACHINERY,
-    "verdict": FOUNDATION | {"metrics", "pipeline"},
+    "verdict": FOUNDATION | {"metrics", "models", "pipeline"},
     "clips": MACHINERY | {"pipeline"},
     "batch": MACHINERY | {"pipeline", "verdict", "clips"},
     "space": FOUNDATION | {"models"},

@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from deblur_demo.light import to_light
+
 SIDE = 1024  # px; the middle of a larger picture is read
 SHORTEST, LONGEST = 8.0, 60.0  # px; nearer to its centre the cepstrum shows the photo, not the blur
 # Standard deviations that a peak must be deep, and log power along the motion minus that across. Of 139 sharp photos
@@ -20,18 +22,18 @@ SHORTEST, LONGEST = 8.0, 60.0  # px; nearer to its centre the cepstrum shows the
 DEEP, DULL = 8.0, -0.8
 
 
-def find_smear(light: Tensor, longest: float = LONGEST) -> tuple[Tensor, Tensor]:
+def find_smear(image: Tensor, longest: float = LONGEST) -> tuple[Tensor, Tensor]:
     """Length and direction of a straight motion.
 
     Args:
-        light: (B, C, H, W), linear light, fp32.
+        image: (B, C, H, W) in [0, 1], fp32.
         longest: longest motion in px that is considered.
 
     Returns:
         Length in px, 1 where no motion from 8 px to ``longest`` is found, and angle in radians,
         counter-clockwise from the right; each (B,).
     """
-    grey = _middle(light.mean(1))  # (B, H, W)
+    grey = to_light(middle(image)).mean(1)  # (B, H, W)
     height, width = grey.shape[1:]
     taper = [torch.hann_window(n + 2, periodic=False, device=grey.device)[1:-1] for n in (height, width)]
     grey = (grey - grey.mean((1, 2), keepdim=True)) * taper[0][:, None] * taper[1]
@@ -52,6 +54,12 @@ def find_smear(light: Tensor, longest: float = LONGEST) -> tuple[Tensor, Tensor]
     length, angle = torch.hypot(y, x), torch.atan2(-y, x)
     found = (-deepest > DEEP * spread) & (_dullness(spectrum, length, angle) < DULL)
     return torch.where(found, length, 1.0), torch.where(found, angle, 0.0)
+
+
+def middle(image: Tensor) -> Tensor:
+    """As much of a picture, (..., H, W), as is read: at most 1024 pixels a side."""
+    top, left = (max(0, side - SIDE) // 2 for side in image.shape[-2:])
+    return image[..., top : top + SIDE, left : left + SIDE]
 
 
 def motion_transfer(length: Tensor, angle: Tensor, height: int, width: int) -> Tensor:
@@ -77,11 +85,6 @@ def offsets(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Row and column offsets from pixel (0, 0) with wrap-around: (height, 1) and (width,)."""
     y = torch.fft.fftfreq(height, 1 / height, device=like.device)
     return y[:, None], torch.fft.fftfreq(width, 1 / width, device=like.device)
-
-
-def _middle(grey: Tensor) -> Tensor:
-    top, left = (max(0, side - SIDE) // 2 for side in grey.shape[1:])
-    return grey[:, top : top + SIDE, left : left + SIDE]
 
 
 def _between_pixels(cepstrum: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -80,8 +80,8 @@ def test_the_animation_is_downloaded_with_every_step(visit, cup, tmp_path, butto
 
 
 def test_a_long_blur_is_tried_again_at_half_the_size_by_one_click(visit, tmp_path):
-    path = tmp_path / "smeared.png"
-    Image.fromarray(cv2.blur(data.coffee(), (41, 1))).save(path)
+    path = tmp_path / "soft.png"
+    Image.fromarray(cv2.GaussianBlur(data.coffee(), (0, 0), 10)).save(path)
     page = visit()
     run(page, path, 1)
     page.click("#image-verdict button:has-text('half size')")
@@ -90,3 +90,15 @@ def test_a_long_blur_is_tried_again_at_half_the_size_by_one_click(visit, tmp_pat
     assert page.locator("#image-viewer img").first.evaluate("image => image.naturalWidth") == 600
     page.get_by_text("More options").first.click()
     assert "half size" in page.input_value("#image-size input")
+
+
+def test_a_straight_smear_is_undone_by_one_click(visit, tmp_path):
+    path = tmp_path / "smeared.png"
+    Image.fromarray(cv2.blur(data.coffee(), (29, 1))).save(path)
+    page = visit()
+    run(page, path, 4)
+    page.click("#image-verdict button:has-text('richardson-lucy')")
+    page.wait_for_selector("#image-verdict p:has-text('Less blurred')")
+    page.wait_for_selector("#image-status .status.done")
+    assert "richardson-lucy" in page.input_value("#image-model input")
+    assert "classic filter" in page.inner_text(".about-model >> visible=true")

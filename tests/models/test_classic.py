@@ -59,7 +59,7 @@ def test_without_such_a_blur_the_picture_stays_as_it_is(photo, name):
     assert torch.equal(registry.build(name)(photo[:, None], photo, ()).image, photo)
 
 
-@pytest.mark.parametrize(("name", "gain"), [("wiener", 0.7), ("richardson-lucy", 4.0)])
+@pytest.mark.parametrize(("name", "gain"), [("wiener", 0.7), ("richardson-lucy", 3.5)])
 def test_blind_deblurring_gains(photo, blurred, name, gain):
     truth = photo[..., 16:-16, 16:-16]
     *_, last = registry.build(name).run(blurred[:, None])
@@ -87,8 +87,7 @@ def test_a_filter_has_no_parameters_but_a_place(name):
 def test_tiles_undo_the_motion_that_the_whole_picture_shows(name):
     truth = photo_of(data.coffee())[..., 20:-20, 20:-20]
     blurred = smeared(photo_of(data.coffee()), 18, 40, margin=20)
-    whole, tiled = (
-        [*Deblurrer(registry.build(name), "cpu", "fp32", side).steps(blurred[:, None], 1)][-1].image for side in (0, 160)
-    )
+    deblurrers = (Deblurrer(registry.build(name), "cpu", "fp32", side) for side in (0, 160))
+    whole, tiled = (next(deblurrer.steps(blurred[:, None], 1)).image for deblurrer in deblurrers)
     assert psnr(tiled, whole) > 40
     assert psnr(tiled, truth) > psnr(blurred, truth) + 0.5

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from deblur_demo.errors import SettingError
 from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.ui import examples, text
@@ -110,22 +109,34 @@ def test_an_expired_run_has_no_animation(done, offers):
 @pytest.mark.parametrize("size", ["full", "half", "quarter"])
 def test_a_tip_sets_the_size_that_it_names(done, run, offers, size):
     s = done[0].screen
-    assert offers.take_size(run, None, ["x/my cup.png"], clicked(size)) == {s.knobs.size: size}
+    assert offers.take_tip(run, None, ["x/my cup.png"], False, clicked("size", size)) == {s.knobs.size: size}
     found = replace(run.results[0], verdict=replace(BLURRED, advice=(SIZES[size],)))
-    assert f'data-size="{size}">Try it at {size} size</button>' in image_views.verdict(found)
+    assert f'data-knob="size" data-value="{size}">Try it at {size} size</button>' in image_views.verdict(found)
+
+
+def test_a_tip_sets_the_model_that_it_names_at_full_size(done, run, offers):
+    knobs = done[0].screen.knobs
+    taken = offers.take_tip(run, None, ["x/my cup.png"], False, clicked("model", "richardson-lucy"))
+    assert (taken[knobs.model], taken[knobs.size]) == ("richardson-lucy", "full")
+    assert "classic filter" in taken[knobs.about] and taken[knobs.iterations]["interactive"]
+    found = replace(run.results[0], verdict=replace(BLURRED, smear=35.6, advice=("deconvolution",)))
+    button = 'data-knob="model" data-value="richardson-lucy">Try it with richardson-lucy</button>'
+    assert f"{button}: that undoes straight smears, and this one is 36 px" in image_views.verdict(found)
 
 
 def test_a_tip_is_for_the_photo_that_it_was_said_of(done, run, offers):
     s = done[0].screen
     for photos in ([], None, ["x/other.png"], ["x/my cup.png", "x/other.png"]):
-        assert "my cup.png is not the photo above" in offers.take_size(run, 0, photos, clicked("half"))[s.job.status]
-    assert text.EXPIRED in offers.take_size(None, None, ["x/my cup.png"], clicked("half"))[s.job.status]
-    with pytest.raises(SettingError, match="full or half or quarter"):
-        offers.take_size(run, None, ["x/my cup.png"], clicked("<b>"))
+        refused = offers.take_tip(run, 0, photos, False, clicked("size", "half"))
+        assert "my cup.png is not the photo above" in refused[s.job.status]
+    assert text.EXPIRED in offers.take_tip(None, None, ["x/my cup.png"], False, clicked("size", "half"))[s.job.status]
+    for knob, value in (("size", "<b>"), ("model", "<b>"), ("tile", "64")):
+        taken = offers.take_tip(run, None, ["x/my cup.png"], False, clicked(knob, value))
+        assert taken == {s.knobs.size: "full"}, "what no tip says is not set"
 
 
-def clicked(size: str) -> gr.EventData:
-    return gr.EventData(None, {"size": size})
+def clicked(knob: str, value: str) -> gr.EventData:
+    return gr.EventData(None, {"knob": knob, "value": value})
 
 
 def test_only_a_photo_on_its_own_is_run_again(run):
@@ -159,6 +170,11 @@ def test_only_a_photo_on_its_own_is_run_again(run):
             replace(BLURRED, blur_after=0.5, gain=None, size="half", advice=("full_size",)),
             "Restored at half size. Less blurred: the estimate fell from 0.66 to 0.50, edges are 15 % steeper. "
             "Try it at full size: no smear in it is too long for that, and fine detail is restored there.",
+        ),
+        (
+            replace(BLURRED, smear=22.4, gain=None, advice=("deconvolution",)),
+            "Edges are 15 % steeper, but most of the blur is left (blur estimate 0.65). "
+            "Try it with richardson-lucy: that undoes straight smears, and this one is 22 px long.",
         ),
         (
             replace(BLURRED, advice=("more_iterations",)),

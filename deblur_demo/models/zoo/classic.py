@@ -55,7 +55,7 @@ class RichardsonLucySettings(KernelSettings):
         updates: multiplicative updates in a step.
     """
 
-    updates: int = 10
+    updates: int = 5
 
 
 class _Deconvolution(Restorer):
@@ -108,7 +108,7 @@ class _Deconvolution(Restorer):
         """Length in px and angle in radians, each (B,)."""
         if self.settings.length:
             return frame.new_tensor([(self.settings.length, math.radians(self.settings.angle))] * len(frame)).T
-        return find_smear(to_light(frame), self.settings.longest)
+        return find_smear(frame, self.settings.longest)
 
     def _pad(self, image: Tensor) -> Tensor:
         # Transforms of sides with large prime factors take up to four times as long.

@@ -1,4 +1,4 @@
-"""What the image screen offers once a photo is done: an animation of its steps, and a run at another size."""
+"""What the image screen offers once a photo is done: an animation of its steps, and a run as a tip says."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Afterwards:
             making = button.click(self.begin_film, outputs=s.job.status, **AT_ONCE)
             made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **AT_ONCE)
             made.then(None, s.film, js=_FETCH, **AT_ONCE)
-        wanted = [s.knobs.size, s.job.status]
-        taken = s.verdict.resize(self.take_size, [*picked, s.photos], wanted, **AT_ONCE)
+        wanted = [*s.knobs.offered, s.knobs.size, s.job.status]
+        taken = s.verdict.tip(self.take_tip, [*picked, s.photos, s.knobs.auto], wanted, **AT_ONCE)
         kept = taken.then(None, s.knobs.values, s.knobs.memory, js=preset.WANTED, **AT_ONCE)
         kept.then(None, None, js=_RUN, **AT_ONCE)
 
@@ -65,14 +65,17 @@ class Afterwards:
         line = image_text.animated(path.name, path.stat().st_size)
         return {s.job.status: views.status(line, "done", 1.0), s.film: str(path)}
 
-    def take_size(
-        self, run: ImageRun | None, picked: int | None, photos: Sequence[str] | None, event: gr.EventData
+    def take_tip(
+        self, run: ImageRun | None, picked: int | None, photos: Sequence[str] | None, auto: bool, event: gr.EventData
     ) -> Updates:
-        """Set the size that a tip names, for a script of the page to run the photo at."""
+        """Set the model or the size that a tip names, for a script of the page to run the photo with."""
         s = self.screen
         if run is None or not run.kept:
             return {s.job.status: views.status(text.EXPIRED, "error")}
         name = run.results[picked or 0].name
         if [Path(photo).name for photo in photos or ()] != [name]:
             return {s.job.status: views.status(image_text.OTHER_PHOTO.format(name=name), "error")}
-        return {s.knobs.size: SIZE.parse(event.size)}
+        wanted = preset.Preset.of({event.knob: event.value}, ("model", "size")).values
+        model = wanted.get("model")
+        chosen = {} if model is None else {s.knobs.model: model, **s.knobs.pick_model(model, auto)}
+        return {s.knobs.size: wanted.get("size", SIZE.default), **chosen}

@@ -59,7 +59,8 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                 line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
                 yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
         more = deblurrer.model.traits.iterative and order.job.iterations != "auto"
-        run.finish(judge(first, newest, more, order.job.size))
+        learned = deblurrer.model.parameter_count > 0
+        run.finish(judge(first, newest, more, order.job.size, learned))
     except DeblurError:
         run.drop()
         raise

@@ -17,7 +17,7 @@ from deblur_demo.ui.viewer.comparer import place_comparer
 _SCREEN = "image"
 _TIPS = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button) trigger("resize", { size: button.dataset.size });
+  if (button) trigger("tip", { knob: button.dataset.knob, value: button.dataset.value });
 });"""
 
 

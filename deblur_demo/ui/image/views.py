@@ -63,12 +63,13 @@ def verdict(result: Result, alone: bool = True) -> str:
 
     Args:
         result: as far as it is there.
-        alone: whether it is the only photo, so that it may be run again at another size.
+        alone: whether it is the only photo, so that it may be run again with another setting.
     """
     line = image_text.photo_is(result.blur) if result.verdict is None else image_text.verdict(result.verdict)
     html = escape(line)
     if alone:
-        html = image_text.TRY_AT.sub(r'<button type="button" data-size="\1">\g<0></button>', html)
+        for knob, doer in image_text.DOERS.items():
+            html = doer.sub(rf'<button type="button" data-knob="{knob}" data-value="\1">\g<0></button>', html)
     return f'<p class="verdict" role="status">{html}</p>'
 
 
