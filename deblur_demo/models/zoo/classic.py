@@ -107,7 +107,8 @@ class _Deconvolution(Restorer):
     def _motion(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """Length in px and angle in radians, each (B,)."""
         if self.settings.length:
-            return frame.new_tensor([(self.settings.length, math.radians(self.settings.angle))] * len(frame)).T
+            kernel = (self.settings.length, math.radians(self.settings.angle))
+            return tuple(frame.new_tensor([kernel] * len(frame)).T)
         return find_smear(frame, self.settings.longest)
 
     def _pad(self, image: Tensor) -> Tensor:
