@@ -27,7 +27,7 @@ from docs.gallery_inputs import CASES, LICENCES, Case
 
 HERE = Path(__file__).parent
 PAGE, PICTURES = HERE / "gallery.md", HERE / "gallery"
-MODEL, CLASSIC = "mtrnn-lite", "wiener"
+MODEL, CLASSIC = "mtrnn-lite", "richardson-lucy"
 SHOWN = (0, 1, 2, 6)  # iterations, 0 is the input
 WIDTH, HEIGHT, GAP = 134, 176, 4  # pixels of a crop, and between two: six fit a page's width at 1:1
 HELPS, HARMS = 0.3, -0.1  # dB from which on a difference counts as one
@@ -137,8 +137,8 @@ def text(results: Iterable[Result], weights: str) -> str:
     parts = [
         "# Gallery",
         "What the bundled network does to photos of many kinds, failures included. Crops at 1:1, from left to right: "
-        f"the input, after {', '.join(map(str, SHOWN[1:-1]))} and {SHOWN[-1]} iterations, by the classic filter of "
-        f"{CLASSIC.title()}, and the truth where it is known. Figures are those of the whole photo.",
+        f"the input, after {', '.join(map(str, SHOWN[1:-1]))} and {SHOWN[-1]} iterations, by "
+        f"{CLASSIC.title()} for straight smears, and the truth where it is known. Figures are those of the whole photo.",
         f"Made by `python docs/gallery.py` with `{MODEL}`, weights `{weights}`; do not edit.",
     ]
     for title, group in sections(results).items():

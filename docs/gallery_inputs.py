@@ -63,15 +63,26 @@ def shaken(photo: Callable[[], Photo], **shake: float) -> Callable[[], Inputs]:
 
 
 def defocused(photo: Callable[[], Photo], radius: int) -> Callable[[], Inputs]:
-    """Out of focus: every point becomes a disc, in linear light."""
+    """Out of focus: every point becomes a disc."""
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return spread(photo, x**2 + y**2 <= radius**2)
+
+
+def smeared(photo: Callable[[], Photo], across: int, down: int) -> Callable[[], Inputs]:
+    """Moved evenly and straight: every point becomes a line."""
+    ends = (across // 2, down // 2), (across // 2 + across, down // 2 + down)
+    return spread(photo, cv2.line(np.zeros((2 * down + 1, 2 * across + 1), np.uint8), *ends, 255, 1, cv2.LINE_AA))
+
+
+def spread(photo: Callable[[], Photo], shape: np.ndarray) -> Callable[[], Inputs]:
+    """Every point becomes a shape, in linear light."""
+    kernel = shape.astype(np.float32) / np.float32(shape.sum())
 
     def make() -> Inputs:
         truth = photo()
-        y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-        disc = (x**2 + y**2 <= radius**2).astype(np.float32)
         light = (truth.pixels / np.float32(255)) ** 2.2
-        spread = cv2.filter2D(light, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT)
-        return replace(truth, pixels=np.round(255 * spread ** (1 / 2.2)).astype(np.uint8)), truth
+        blurred = cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT).clip(0)
+        return replace(truth, pixels=np.round(255 * blurred ** (1 / 2.2)).astype(np.uint8)), truth
 
     return make
 
@@ -110,13 +121,15 @@ def small_print() -> Photo:
 EXAMPLE = "The page's example: a path of 16 pixels, a little noise, JPEG."
 STARS = (300, 300, 700, 600)  # a piece of the deep field with some bright ones
 CASES = (
-    Case("clock", "A clock that moved", "Really blurred by its motion.", example(0), (146, 80)),
+    Case("clock", "A clock that moved", "Really blurred, by a motion over some 35 pixels.", example(0), (146, 80)),
     Case("coffee", "Coffee, shaken", EXAMPLE, example(1), (300, 190)),
     Case("cat", "A cat, shaken", EXAMPLE, example(2), (90, 60)),
     Case("tremor", "Coffee in a trembling hand", "A path of 16 pixels that turns back on itself.",
          shaken(coffee, shift=16, level=13, seed=2), (300, 190)),
     Case("strong", "A strong shake", "A path of 60 pixels, far beyond what the network was trained for.",
          shaken(astronaut, shift=60, level=13, seed=3), (150, 30)),
+    Case("smear", "Smeared straight", "30 pixels in one straight line: what the classic filter is for.",
+         smeared(astronaut, 28, 10), (150, 30)),
     Case("noise", "Shaken and noisy", "A path of 24 pixels and the noise of a phone in the dark.",
          shaken(coffee, shift=24, level=9, noise=6, seed=5), (300, 190)),
     Case("defocus", "Out of focus", "A disc of 4 pixels' radius: a lens, not a motion, and never trained for.",

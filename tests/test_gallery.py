@@ -55,11 +55,11 @@ def result(*curve: float, sharpness: tuple[float, float] = (5.0, 6.0)) -> Result
 @pytest.mark.parametrize(
     ("curve", "section", "said"),
     [
-        ((20, 20.5, 21, 21.2, 21.3, 21.4, 21.5), "It helps", "6 iterations: +1.50 dB, wiener: +0.00 dB."),
+        ((20, 20.5, 21, 21.2, 21.3, 21.4, 21.5), "It helps", "6 iterations: +1.50 dB, richardson-lucy: +0.00 dB."),
         (
             (21, 21.5, 21.1, 21, 21, 21, 20.9999),
             "It changes little",
-            "wiener: -1.00 dB. The best was iteration 1: +0.50",
+            "richardson-lucy: -1.00 dB. The best was iteration 1: +0.50",
         ),
         ((20, 19, 18, 18, 18, 18, 18), "It does harm", "No iteration was better than the input."),
         ((math.inf, 40, 39, 38, 37, 36, 35), "It does harm", "After 6 iterations it scores 35.0 dB to itself"),
