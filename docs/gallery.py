@@ -137,8 +137,8 @@ def text(results: Iterable[Result], weights: str) -> str:
     parts = [
         "# Gallery",
         "What the bundled network does to photos of many kinds, failures included. Crops at 1:1, from left to right: "
-        f"the input, after {', '.join(map(str, SHOWN[1:-1]))} and {SHOWN[-1]} iterations, by "
-        f"{CLASSIC.title()} for straight smears, and the truth where it is known. Figures are those of the whole photo.",
+        f"the input, after {', '.join(map(str, SHOWN[1:-1]))} and {SHOWN[-1]} iterations, by {CLASSIC.title()}, which "
+        "undoes straight smears, and the truth where it is known. Figures are those of the whole photo.",
         f"Made by `python docs/gallery.py` with `{MODEL}`, weights `{weights}`; do not edit.",
     ]
     for title, group in sections(results).items():
