@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deblur_demo.settings import SIZE
+
 if TYPE_CHECKING:
     from deblur_demo.batch import Outcome
     from deblur_demo.clips import Begun, ClipReport, FrameReport
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 TIPS = {
     "more_iterations": "more iterations",
-    "deconvolution": "--model richardson-lucy, as it is smeared straight over {smear:.0f} px",
+    "deconvolution": "--model richardson-lucy{full}, as it looks smeared straight over {smear:.0f} px",
+    "network": "a network, as it shows no straight smear",
     "full_size": "--size full",
     "half_size": "--size half if it is smeared straight",
     "quarter_size": "--size quarter if it is smeared straight",
@@ -57,7 +60,8 @@ def verdict(facts: dict) -> str:
     words = {"sharp": "sharp already", "soft": "a little blurred", "blurred": "blurred"}[facts["kind"]]
     estimates = [facts["blur_before"], facts["blur_after"]]
     arrow = " -> ".join("?" if value is None else f"{value:.2f}" for value in estimates)
-    tips = "".join(f"; try {TIPS[tip].format(smear=facts['smear'])}" for tip in facts["advice"])
+    full = "" if facts["size"] == SIZE.default else f" {SIZE.flag} {SIZE.default}"
+    tips = "".join(f"; try {TIPS[tip].format(smear=facts['smear'], full=full)}" for tip in facts["advice"])
     return f"{words} (blur estimate {arrow}), changed by {facts['change']:.1f} of 255 levels{tips}"
 
 

@@ -30,7 +30,8 @@ LONG = 0.54
 # What to try. More iterations: from 1 to 6 PSNR rises by 1.1 dB on REDS 003 and by 0.3 dB on the synthetic set, with
 # the bundled network, from 6 to 10 by nothing. Another size to restore at: see ``LONG`` and ``runtime/reduced.py``.
 # Deconvolution: of a straight smear, see ``models/smear.py``, it wins 3.6 dB where a network wins 0.3 to 1.1.
-MORE_ITERATIONS, DECONVOLUTION = "more_iterations", "deconvolution"
+# A network: after a classic filter that found no such smear.
+MORE_ITERATIONS, DECONVOLUTION, NETWORK = "more_iterations", "deconvolution", "network"
 SIZES = {size: f"{size}_size" for size in SIZE.words}
 
 
@@ -45,7 +46,8 @@ class Verdict:
         gain: PSNR after minus that before in dB; None without a truth, or where a picture equals it.
         size: that it was restored at, see ``settings.SIZE``.
         smear: length in px of the straight motion in the input; None: none found, or not looked for.
-        advice: what to try, of ``MORE_ITERATIONS``, ``DECONVOLUTION`` and the values of ``SIZES``.
+        advice: what to try, of ``MORE_ITERATIONS``, ``DECONVOLUTION``, ``NETWORK`` and the values of
+            ``SIZES``.
     """
 
     blur_before: float | None
@@ -144,6 +146,8 @@ def judge(
     smear = straight_smear(first.photo.pixels) if unhelped and learned else None
     if smear is not None:
         advice.append(DECONVOLUTION)
+    elif unhelped and not learned and verdict.change == 0:
+        advice.append(NETWORK)
     elif unhelped or size != SIZE.default:
         fitting = fitting_size(first.photo.pixels)
         # A photo that was helped is told of another size only if it was reduced, and full size would have done.

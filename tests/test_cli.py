@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import data
 
-from deblur_demo import metrics
+from deblur_demo import metrics, reports
 from deblur_demo.batch import Outcome, carry_out, plan
 from deblur_demo.cli import main
 from deblur_demo.errors import OutputError, SettingError
@@ -21,6 +24,7 @@ from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.models import checkpoint
 from deblur_demo.models.upstream.mtrnn import BLOCKS, LAYERS
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
+from deblur_demo.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -307,6 +311,24 @@ def test_a_run_at_half_size_gives_a_picture_of_full_size(deblur, shaky, tmp_path
     assert report["size"] == report["files"][0]["verdict"]["size"] == "half"
     with pytest.raises(SystemExit):
         deblur(shaky, "-o", tmp_path / "half.png", "--size", "third")
+
+
+def test_a_straight_smear_is_told_with_the_model_that_undoes_it():
+    found = Verdict(0.66, 0.65, 3.2, 1.15, smear=21.2, advice=("deconvolution",))
+    tip = "; try --model richardson-lucy{}, as it looks smeared straight over 21 px"
+    for size, full in (("full", ""), ("half", " --size full")):
+        assert reports.verdict(replace(found, size=size).facts()).endswith(tip.format(full))
+
+
+def test_a_straight_smear_is_undone(tmp_path, capsys):
+    truth = data.astronaut()[:300, :300]
+    for name, picture in (("smeared", cv2.blur(truth, (21, 1))), ("soft", cv2.GaussianBlur(truth, (0, 0), 2))):
+        write_image(Photo(picture), tmp_path / f"{name}.png")
+        wanted = ["deblur", str(tmp_path / f"{name}.png"), "-o", str(tmp_path / "out.png")]
+        assert main([*wanted, "--model", "richardson-lucy"]) == 0
+        gain = metrics.psnr(read_image(tmp_path / "out.png").pixels, truth) - metrics.psnr(picture, truth)
+        said = capsys.readouterr().out
+        assert gain > 1 and "try" not in said if name == "smeared" else gain == 0 and "try a network" in said
 
 
 def test_a_self_ensemble_is_another_mean_of_nearly_the_same_estimates(deblur, shaky, tmp_path):

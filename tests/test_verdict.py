@@ -113,6 +113,11 @@ def test_a_network_that_left_a_straight_smear_is_followed_by_deconvolution(lengt
         assert verdict.judge(report(photo), report(last, 6), learned=learned).smear is None
 
 
+def test_a_filter_that_found_no_smear_is_followed_by_a_network():
+    photo = softened(data.astronaut(), 2)
+    assert verdict.judge(report(photo), report(photo, 6), learned=False).advice == ("network",)
+
+
 @pytest.mark.parametrize(("length", "fitting"), [(1, "full"), (9, "full"), (20, "full"), (41, "half"), (90, "quarter")])
 def test_the_fitting_size_follows_the_length_of_the_smear(length, fitting):
     pixels = smeared(data.astronaut(), length)

@@ -19,6 +19,7 @@ SIDE = 1024  # px; the middle of a larger picture is read
 SHORTEST, LONGEST = 8.0, 60.0  # px; nearer to its centre the cepstrum shows the photo, not the blur
 # Standard deviations that a peak must be deep, and log power along the motion minus that across. Of 139 sharp photos
 # one passes both; of 120 smeared over 8 to 50 px, with noise of 2 levels, 115 do, all within 0.8 px and 3.5 degrees.
+# Of 36 shaken along random paths 6 do; undoing a straight motion gains in half of these.
 DEEP, DULL = 8.0, -0.8
 
 

@@ -6,6 +6,7 @@ orientations evens out what it gets wrong in only one of them, at as many times 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import torch
@@ -46,6 +47,7 @@ class SelfEnsemble(Restorer):
         if versions not in ORIENTATIONS:
             raise SettingError(f"a self-ensemble of {versions}", "4 or 8 versions", "Choose one of these")
         self.net = net
+        self._nets = (net,) * versions  # by orientation
         self.settings = net.settings
         self.orientations = ORIENTATIONS[versions]
         # Where more steps follow, every version remembers its estimate, at full resolution, and its features.
@@ -53,6 +55,12 @@ class SelfEnsemble(Restorer):
         strides = (1, *net.traits.state_strides) * versions if self.remembers else ()
         self.traits = replace(net.traits, state_strides=strides, maps=(*net.traits.maps, "doubt"))
         self.train(net.training)
+
+    def acquainted(self, window: Tensor) -> Restorer:
+        """With a network for each orientation that has seen the picture so."""
+        ensemble = copy(self)
+        ensemble._nets = tuple(self.net.acquainted(turn(window, orientation)) for orientation in self.orientations)
+        return ensemble
 
     def along_clip(self) -> tuple[Restorer, ...]:
         """An ensemble of each of the network's own, so that what passes between them is the mean."""
@@ -65,10 +73,10 @@ class SelfEnsemble(Restorer):
         count = len(self.orientations)
         size = len(state) // count
         mean, maps, seen, memory = 0.0, {}, _Spread(), []
-        for index, orientation in enumerate(self.orientations):
+        for index, (net, orientation) in enumerate(zip(self._nets, self.orientations, strict=True)):
             own = state[index * size : (index + 1) * size] or (previous,)
             image, *features = (turn(x, orientation) for x in own)
-            estimate = self.net(turn(window, orientation), image.float(), tuple(features))
+            estimate = net(turn(window, orientation), image.float(), tuple(features))
             upright = [turn_back(x, orientation) for x in (estimate.image, *estimate.state)]
             mean = mean + upright[0] / count
             for name, x in estimate.maps.items():

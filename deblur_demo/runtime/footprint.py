@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from deblur_demo.models.contract import Estimate, Restorer, centre_frame
 
 PROBE = 64  # px; activations grow with the area, so a small picture tells it too
+PROBE_FILTER = 256  # px; the wide margins of a filter, which has no weights, would outweigh a small one
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def measure(network: Restorer) -> Footprint:
         network: on the device and in the type that it will run in.
     """
     traits = network.traits
-    side = -(-max(PROBE, traits.minimum) // traits.align) * traits.align
+    probe = PROBE if network.parameter_count else PROBE_FILTER
+    side = -(-max(probe, traits.minimum) // traits.align) * traits.align
     window = torch.full((1, traits.frames, 3, side, side), 0.5, device=network.device)
     estimate, working, state = Estimate(centre_frame(window)), 0, 0
     # From the second iteration on all are alike; of stages each is another network.

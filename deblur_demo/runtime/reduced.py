@@ -50,13 +50,17 @@ class Reduced(Restorer):
         )
         self.train(net.training)
 
+    def acquainted(self, window: Tensor) -> Restorer:
+        """With a network that has seen the smaller copy."""
+        return Reduced(self.net.acquainted(self._copy(window)), self.factor)
+
     def along_clip(self) -> tuple[Restorer, ...]:
         """The network's own, each at this size."""
         networks = self.net.along_clip()
         return (self,) if len(networks) == 1 else tuple(Reduced(network, self.factor) for network in networks)
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
-        copy = F.avg_pool2d(window.flatten(0, 1), self.factor).unflatten(0, window.shape[:2])  # (B, N, 3, H/f, W/f)
+        copy = self._copy(window)
         blurred = centre_frame(copy)
         own, *features = state or (blurred,)
         estimate = self.net(copy, own, tuple(features))
@@ -64,6 +68,10 @@ class Reduced(Restorer):
         memory = (estimate.image, *estimate.state) if self.remembers else ()
         # Maps have a range of their own, which what is sharper than bilinear would leave.
         return Estimate(image, memory, {name: self._enlarged(x, "bilinear") for name, x in estimate.maps.items()})
+
+    def _copy(self, window: Tensor) -> Tensor:  # (B, N, 3, H, W) -> (B, N, 3, H / f, W / f)
+        # Nothing is rounded up but the sides of a whole picture that tiles are yet to be cut from.
+        return F.avg_pool2d(window.flatten(0, 1), self.factor, ceil_mode=True).unflatten(0, window.shape[:2])
 
     def _enlarged(self, x: Tensor, mode: str) -> Tensor:
         return F.interpolate(x, scale_factor=self.factor, mode=mode, align_corners=False)

@@ -20,6 +20,8 @@ from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 from deblur_demo.models.registry import Variant
 from deblur_demo.models.smear import LONGEST, find_smear, motion_transfer
 
+_DARK = 1e-5  # of linear light: below 1.4 of 255 levels a ratio would be one of rounding errors
+
 
 @dataclass(frozen=True)
 class KernelSettings:
@@ -64,12 +66,12 @@ class _Deconvolution(Restorer):
     Where no motion is found, the picture stays. All arithmetic is fp32, as Fourier transforms want it.
     """
 
-    def __init__(self, settings: KernelSettings, **traits: int):
+    def __init__(self, settings: KernelSettings, reach: int, **traits: int):
         super().__init__()
         self.settings = settings
         self.margin = math.ceil(settings.length or settings.longest)
-        # The inverse of a kernel has no end, but fades within a few lengths.
-        self.traits = Traits(halo=4 * self.margin, exact=False, **traits)
+        # The inverse of a kernel has no end, but fades within some lengths.
+        self.traits = Traits(halo=reach * self.margin, exact=False, **traits)
         self.register_buffer("anchor", torch.zeros(1), persistent=False)
         self._seen: tuple[Tensor, Tensor] | None = None
 
@@ -81,6 +83,8 @@ class _Deconvolution(Restorer):
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         frame = centre_frame(window)
+        if self._seen and self._seen[0].max() == 1:
+            return Estimate(frame)
         length, angle = (value.to(frame.device) for value in self._seen or self._motion(frame))
         blurred = self._pad(to_light(frame))  # (B, 3, H + 2m, W + 2m) or a little more
         transfer = motion_transfer(length, angle, *blurred.shape[-2:])
@@ -106,7 +110,7 @@ class _Deconvolution(Restorer):
 
     def _motion(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """Length in px and angle in radians, each (B,)."""
-        if self.settings.length:
+        if self.settings.length > 0:
             kernel = (self.settings.length, math.radians(self.settings.angle))
             return tuple(frame.new_tensor([kernel] * len(frame)).T)
         return find_smear(frame, self.settings.longest)
@@ -124,7 +128,7 @@ class Wiener(_Deconvolution):
     """
 
     def __init__(self, settings: WienerSettings):
-        super().__init__(settings)
+        super().__init__(settings, reach=8)
 
     def deconvolved(self, blurred: Tensor, transfer: Tensor, previous: Tensor) -> Tensor:
         rows = torch.fft.fftfreq(blurred.shape[-2], device=blurred.device)[:, None]
@@ -140,14 +144,14 @@ class RichardsonLucy(_Deconvolution):
     """
 
     def __init__(self, settings: RichardsonLucySettings):
-        super().__init__(settings, steps=6, max_steps=10)
+        super().__init__(settings, reach=4, steps=6, max_steps=10)
 
     def deconvolved(self, blurred: Tensor, transfer: Tensor, previous: Tensor) -> Tensor:
-        estimate = previous.clamp(min=1e-4)
+        estimate = previous
         for _ in range(self.settings.updates):
-            ratio = blurred / _filter(estimate, transfer).clamp(min=1e-4)
+            ratio = blurred.clamp(min=_DARK) / _filter(estimate, transfer).clamp(min=_DARK)
             # A straight motion is its own mirror image, so correlating is convolving.
-            estimate = (estimate * _filter(ratio, transfer)).clamp(min=1e-4)
+            estimate = (estimate * _filter(ratio, transfer)).clamp(min=0)
         return estimate
 
 

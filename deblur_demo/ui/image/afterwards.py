@@ -46,8 +46,7 @@ class Afterwards:
             made.then(None, s.film, js=_FETCH, **AT_ONCE)
         wanted = [*s.knobs.offered, s.knobs.size, s.job.status]
         taken = s.verdict.tip(self.take_tip, [*picked, s.photos, s.knobs.auto], wanted, **AT_ONCE)
-        kept = taken.then(None, s.knobs.values, s.knobs.memory, js=preset.WANTED, **AT_ONCE)
-        kept.then(None, None, js=_RUN, **AT_ONCE)
+        taken.then(None, None, js=_RUN, **AT_ONCE)  # a tip is for one photo, so the browser does not remember it
 
     def begin_film(self) -> Updates:
         """From the click until the animation is there."""
@@ -75,7 +74,9 @@ class Afterwards:
         name = run.results[picked or 0].name
         if [Path(photo).name for photo in photos or ()] != [name]:
             return {s.job.status: views.status(image_text.OTHER_PHOTO.format(name=name), "error")}
-        wanted = preset.Preset.of({event.knob: event.value}, ("model", "size")).values
-        model = wanted.get("model")
+        tip = preset.Preset.of({event.knob: event.value}, ("model", "size"))
+        if tip.refused:
+            return {s.job.status: views.status(tip.refused[0], "error")}
+        model = tip.values.get("model")
         chosen = {} if model is None else {s.knobs.model: model, **s.knobs.pick_model(model, auto)}
-        return {s.knobs.size: wanted.get("size", SIZE.default), **chosen}
+        return {s.knobs.size: tip.values.get("size", SIZE.default), **chosen}

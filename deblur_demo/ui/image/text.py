@@ -77,7 +77,8 @@ FARTHER = "It is {gain:.2f} dB farther from the sharp reference than before."
 AS_CLOSE = "It is as close to the sharp reference as before."
 TIPS = {
     "more_iterations": "Try more iterations.",
-    "deconvolution": "Try it with {model}: that undoes straight smears, and this one is {smear:.0f} px long.",
+    "deconvolution": "Try it with {filter}: it looks smeared straight over {smear:.0f} px, which that undoes.",
+    "network": "Try it with {network}: no straight smear was found to undo.",
     "full_size": "Try it at full size: no smear in it is too long for that, and fine detail is restored there.",
     "half_size": "Try it at half size if it is smeared straight: long smears are half as long there.",
     "quarter_size": "Try it at quarter size if it is smeared straight: very long smears are a quarter as long there.",
@@ -87,7 +88,7 @@ DOERS = {
     "model": re.compile(r"Try it with ([\w-]+)"),
     "size": re.compile(f"Try it at ({'|'.join(SIZE.words)}) size"),
 }
-DECONVOLUTION_BY = "richardson-lucy"
+DECONVOLUTION_BY, NETWORK = "richardson-lucy", "mtrnn-lite"
 OTHER_PHOTO = "{name} is not the photo above any more. Drop it again, or press Deblur."
 RESTORED_AT = {"full": "", "half": "Restored at half size.", "quarter": "Restored at quarter size."}
 _SAME = 0.05  # dB
@@ -187,7 +188,7 @@ def verdict(found: Verdict) -> str:
     if found.gain is not None:
         nearer = AS_CLOSE if abs(found.gain) < _SAME else CLOSER if found.gain > 0 else FARTHER
         parts.append(nearer.format(gain=abs(found.gain)))
-    tips = (TIPS[tip].format(model=DECONVOLUTION_BY, smear=found.smear) for tip in found.advice)
+    tips = (TIPS[tip].format(filter=DECONVOLUTION_BY, network=NETWORK, smear=found.smear) for tip in found.advice)
     return " ".join(filter(None, [RESTORED_AT[found.size], *parts, *tips]))
 
 
