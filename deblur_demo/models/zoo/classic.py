@@ -89,9 +89,8 @@ class _Deconvolution(Restorer):
         blurred = self._pad(to_light(frame))  # (B, 3, H + 2m, W + 2m) or a little more
         transfer = motion_transfer(length, angle, *blurred.shape[-2:])
         # Transforms wrap around. Blurring the margins towards the rim hides the jump from edge to edge.
-        inside = _ramp(blurred.shape[-2], self.margin, blurred)[:, None] * _ramp(
-            blurred.shape[-1], self.margin, blurred
-        )
+        rows, columns = (_ramp(side, self.margin, blurred) for side in blurred.shape[-2:])
+        inside = rows[:, None] * columns
         blurred = inside * blurred + (1 - inside) * _filter(blurred, transfer)
         light = self.deconvolved(blurred, transfer, self._pad(to_light(previous)))
         height, width = frame.shape[-2:]
