@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from deblur_demo.lab import Shake, shake_photo
+from deblur_demo.light import GAMMA
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.ui import examples
 
@@ -80,9 +81,9 @@ def spread(photo: Callable[[], Photo], shape: np.ndarray) -> Callable[[], Inputs
 
     def make() -> Inputs:
         truth = photo()
-        light = (truth.pixels / np.float32(255)) ** 2.2
+        light = (truth.pixels / np.float32(255)) ** GAMMA
         blurred = cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT).clip(0)
-        return replace(truth, pixels=np.round(255 * blurred ** (1 / 2.2)).astype(np.uint8)), truth
+        return replace(truth, pixels=np.round(255 * blurred ** (1 / GAMMA)).astype(np.uint8)), truth
 
     return make
 

@@ -6,7 +6,7 @@ one-stage network a single one. So one loop, one scrubber and one table serve al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
@@ -103,11 +103,11 @@ class Restorer(nn.Module):
             estimate = self(window, estimate.image, estimate.state)
             yield estimate
 
-    def acquainted(self, window: Tensor) -> Restorer:
+    def acquainted(self, whole: Callable[[], Tensor]) -> Restorer:
         """What to call on the tiles of a picture: this, unless a subclass must have seen all of it.
 
         Args:
-            window: whole, (B, N, 3, H, W), on any device.
+            whole: makes the window that the tiles are cut from, (B, N, 3, H, W), for who wants to see it.
         """
         return self
 

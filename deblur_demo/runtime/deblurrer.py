@@ -264,7 +264,7 @@ class _Worker:
     def _move(self, placement: Placement) -> None:
         self.placement, self.largest = placement, math.inf
         network, self.footprint = self.deblurrer.ready(placement)
-        self.network = network.acquainted(self.window)
+        self.network = network.acquainted(lambda: self.window)
 
     def __call__(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         device, dtype = self.placement.device, self.placement.dtype

@@ -6,6 +6,7 @@ orientations evens out what it gets wrong in only one of them, at as many times 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 
@@ -56,10 +57,14 @@ class SelfEnsemble(Restorer):
         self.traits = replace(net.traits, state_strides=strides, maps=(*net.traits.maps, "doubt"))
         self.train(net.training)
 
-    def acquainted(self, window: Tensor) -> Restorer:
-        """With a network for each orientation that has seen the picture so."""
+    def acquainted(self, whole: Callable[[], Tensor]) -> Restorer:
+        """With a network for each orientation that has seen the picture so, if it wanted to."""
+
+        def seen(orientation: tuple[int, bool]) -> Restorer:
+            return self.net.acquainted(lambda: turn(whole(), orientation))
+
         ensemble = copy(self)
-        ensemble._nets = tuple(self.net.acquainted(turn(window, orientation)) for orientation in self.orientations)
+        ensemble._nets = tuple(map(seen, self.orientations))
         return ensemble
 
     def along_clip(self) -> tuple[Restorer, ...]:

@@ -13,6 +13,7 @@ more at half size, however long: at 48 px 0.43, 0.51 and 0.48 dB, at 28 px 0.41,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -50,9 +51,9 @@ class Reduced(Restorer):
         )
         self.train(net.training)
 
-    def acquainted(self, window: Tensor) -> Restorer:
-        """With a network that has seen the smaller copy."""
-        return Reduced(self.net.acquainted(self._copy(window)), self.factor)
+    def acquainted(self, whole: Callable[[], Tensor]) -> Restorer:
+        """With a network that has seen the smaller copy, if it wanted to."""
+        return Reduced(self.net.acquainted(lambda: self._copy(whole())), self.factor)
 
     def along_clip(self) -> tuple[Restorer, ...]:
         """The network's own, each at this size."""

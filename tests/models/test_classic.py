@@ -10,7 +10,7 @@ import pytest
 import torch
 from skimage import data, restoration
 
-from deblur_demo.light import to_light
+from deblur_demo.light import to_display, to_light
 from deblur_demo.models import registry
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.runtime.ensemble import SelfEnsemble
@@ -48,7 +48,7 @@ def test_wiener_is_scikit_images_away_from_the_borders(blurred):
 
 def test_richardson_lucy_is_scikit_images_away_from_the_borders(blurred):
     network = registry.build("richardson-lucy", length=LENGTH, angle=ANGLE, updates=3)
-    start = torch.full_like(blurred, 0.5 ** (1 / 2.2))  # in light 0.5, where theirs starts
+    start = to_display(torch.full_like(blurred, 0.5))  # where theirs starts
     ours = to_light(network(blurred[:, None], start, ()).image)[0, 0].numpy()
     light = to_light(blurred)[0, 0].numpy()
     theirs = restoration.richardson_lucy(light, kernel(LENGTH, ANGLE), num_iter=3, clip=False).clip(0, 1)

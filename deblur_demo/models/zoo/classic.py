@@ -8,6 +8,7 @@ are given, or read off the picture. Both work in linear light, where an exposure
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
@@ -75,10 +76,10 @@ class _Deconvolution(Restorer):
         self.register_buffer("anchor", torch.zeros(1), persistent=False)
         self._seen: tuple[Tensor, Tensor] | None = None
 
-    def acquainted(self, window: Tensor) -> Restorer:
+    def acquainted(self, whole: Callable[[], Tensor]) -> Restorer:
         """A filter that undoes the motion of the whole picture in each of its tiles."""
         network = copy(self)
-        network._seen = self._motion(centre_frame(window))
+        network._seen = self._motion(centre_frame(whole()))
         return network
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
