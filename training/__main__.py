@@ -119,7 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     join.set_defaults(run=_join)
 
     derive = commands.add_parser("derive", help="make a network of another's weights, to train on from there")
-    derive.add_argument("model", metavar="ID", help="mtrnn (of mtrnn-lite) or brehm-stage1-s (of atrous-10-3f-s)")
+    derive.add_argument(
+        "model",
+        metavar="ID",
+        help="mtrnn (of mtrnn-lite), brehm-stage1-s (of atrous-10-3f-s), or a conversion, mt-ID (of ID)",
+    )
     derive.add_argument("source", type=Path, help=".safetensors of the other, with its card")
     derive.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
     derive.set_defaults(run=_derive)

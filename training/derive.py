@@ -14,6 +14,7 @@ from deblur_demo.models.contract import Restorer
 from deblur_demo.models.golden import golden
 from deblur_demo.models.zoo.atrous import AtrousNet
 from deblur_demo.models.zoo.mtrnn import MTRNN
+from deblur_demo.models.zoo.multitemporal import FAITHFUL, MultiTemporal
 
 
 class Route(NamedTuple):
@@ -26,6 +27,7 @@ class Route(NamedTuple):
 ROUTES = {
     ("mtrnn-lite", "mtrnn"): Route(MTRNN.unfold_from, left=("unshuffle", "mean")),
     ("atrous-10-3f-s", "brehm-stage1-s"): Route(AtrousNet.still_from),
+    **{(name.removeprefix("mt-"), name): Route(MultiTemporal.convert_from) for name in FAITHFUL},
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from deblur_demo.models import registry
+from deblur_demo.models.zoo.multitemporal import FAITHFUL
 
 SMALL = {
     "mt-dmphn": {"width": 8},
@@ -64,6 +65,21 @@ def test_the_first_iteration_begins_as_the_original(name):
     one, other = next(original.run(window)).image, next(converted.run(window)).image
     assert (one - window[:, 0]).abs().mean() > 1e-4
     torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_every_iteration_begins_as_a_trained_original(name, liven):
+    assert name in FAITHFUL
+    torch.manual_seed(0)
+    original = liven(registry.build(name.removeprefix("mt-"), **SMALL[name]))
+    converted = registry.build(name, **SMALL[name]).eval()
+    converted.convert_from(original)
+    window = torch.rand(1, 1, 3, 64, 64)
+    image = next(original.run(window)).image
+    assert (image - window[:, 0]).abs().mean() > 1e-3
+    for estimate in converted.run(window, 3):
+        torch.testing.assert_close(estimate.image, image, rtol=0, atol=1e-5)
 
 
 @torch.no_grad()

@@ -70,6 +70,19 @@ def test_the_bundled_clip_net_gives_an_atrous_net_its_blocks(tmp_path):
     assert len(taken) == 10 * 10 and all(torch.equal(weight, given[name]) for name, weight in taken.items())
 
 
+@torch.no_grad()
+def test_a_conversion_restores_as_its_original_before_any_training(tmp_path):
+    source, target = checkpoint.BUNDLED / "atrous-5.safetensors", tmp_path / "out.safetensors"
+    assert training.main(["derive", "mt-atrous-5", str(source), "-o", str(target)]) == 0
+    (original, _), (converted, card) = checkpoint.load(source), checkpoint.load(target)
+    assert (card.model, card.metrics) == ("mt-atrous-5", {})
+    window = torch.rand(1, 1, 3, 32, 32)
+    image = next(original.run(window)).image
+    assert (image - window[:, 0]).abs().mean() > 0.01
+    for estimate in converted.run(window, 2):
+        torch.testing.assert_close(estimate.image, image, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["mtrnn", "carlo-s"])
 def test_what_cannot_be_made_of_the_weights_is_refused(tmp_path, name):
     torch.manual_seed(0)

@@ -48,6 +48,22 @@ class MultiTemporal(Restorer):
             _widen(self.net.get_submodule(path))
         self.traits = replace(self.net.traits, steps=STEPS, max_steps=MAX_STEPS)
 
+    @torch.no_grad()
+    def convert_from(self, original: Restorer) -> None:
+        """Take the weights of a trained network, and look at nothing but the blurred frame for now.
+
+        So every iteration begins as the original. With the weights halved on both frames only the
+        first would, because the further ones see less blur and undo less of it.
+
+        Args:
+            original: the network that one of ``FAITHFUL`` is the conversion of, of the same settings.
+        """
+        weights = original.state_dict()
+        for path in self.net.first_convolutions:
+            weight = weights[f"{path}.weight"]
+            weights[f"{path}.weight"] = torch.cat((torch.zeros_like(weight), weight), dim=1)
+        self.net.load_state_dict(weights)
+
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         blurred = centre_frame(window)  # (B, 3, H, W)
         if self.settings.clamp:
@@ -98,3 +114,9 @@ def _convert(variant: Variant) -> Variant:
 
 
 VARIANTS = {f"mt-{name}": _convert(variant) for name, variant in _convertible()}
+# Those that can go on from what their original has learned, see ``MultiTemporal.convert_from``.
+FAITHFUL = tuple(
+    f"mt-{name}"
+    for name, variant in _convertible()
+    if variant.make.silent_output is None and not variant.make.converted_settings
+)

@@ -88,7 +88,7 @@ DOERS = {
     "model": re.compile(r"Try it with ([\w-]+)"),
     "size": re.compile(f"Try it at ({'|'.join(SIZE.words)}) size"),
 }
-DECONVOLUTION_BY, NETWORK = "richardson-lucy", "mtrnn-lite"
+DECONVOLUTION_BY = "richardson-lucy"
 OTHER_PHOTO = "{name} is not the photo above any more. Drop it again, or press Deblur."
 RESTORED_AT = {"full": "", "half": "Restored at half size.", "quarter": "Restored at quarter size."}
 _SAME = 0.05  # dB
@@ -182,13 +182,16 @@ def photo_is(blur: float | None) -> str:
 
 def verdict(found: Verdict) -> str:
     """What a run did to a photo, in a few sentences, and what else to try."""
+    from deblur_demo.pipeline import default_model  # torch is there by now, but not when the page opens
+
     words = UNCHANGED[found.kind] if found.unchanged else CLEARED if found.cleared else CHANGED[found.kind]
     estimates = {"blur": _estimate(found.blur_before), "after": _estimate(found.blur_after)}
     parts = [words.format(**estimates, change=found.change, steeper=_steeper(found.steeper))]
     if found.gain is not None:
         nearer = AS_CLOSE if abs(found.gain) < _SAME else CLOSER if found.gain > 0 else FARTHER
         parts.append(nearer.format(gain=abs(found.gain)))
-    tips = (TIPS[tip].format(filter=DECONVOLUTION_BY, network=NETWORK, smear=found.smear) for tip in found.advice)
+    names = {"filter": DECONVOLUTION_BY, "network": default_model(), "smear": found.smear}
+    tips = (TIPS[tip].format(**names) for tip in found.advice)
     return " ".join(filter(None, [RESTORED_AT[found.size], *parts, *tips]))
 
 
