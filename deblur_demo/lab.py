@@ -132,8 +132,8 @@ def shake_photo(photo: Photo, shake: Shake) -> Shaken:
     background = _squared(to_tensor(photo.pixels), side)
     with torch.inference_mode():
         # What moves on its own is cut from the same photo, turned half around.
-        light = moving_frames(background, background.flip(2, 3), side - 2 * MARGIN, motion, generator, camera=camera)
-        light = light[..., :height, :width]  # (1, 13, 3, H, W)
+        thing = background.flip(2, 3)
+        light = moving_frames(background, thing, (height, width), motion, generator, camera=camera)  # (1, 13, 3, H, W)
         levels = {n: temporal_level(light, n) for n in LEVELS}
         sensor = CameraSettings()
         blurred = light_noise(levels[shake.level], sensor.shot * shake.noise, sensor.read * shake.noise, generator)
@@ -207,11 +207,10 @@ def _positions(camera: Tensor, side: int) -> tuple[tuple[float, float], ...]:
 
 
 def _squared(image: Tensor, side: int) -> Tensor:
-    """The picture in the corner behind a mirrored margin: (1, 3, H, W) -> (1, 3, S, S)."""
-    height, width = image.shape[2:]
+    """The picture in the middle of a mirrored margin: (1, 3, H, W) -> (1, 3, S, S)."""
     pixels = image[0].permute(1, 2, 0).numpy()
-    bottom, right = side - MARGIN - height, side - MARGIN - width
-    square = cv2.copyMakeBorder(pixels, MARGIN, bottom, MARGIN, right, cv2.BORDER_REFLECT)
+    down, across = (side - length for length in pixels.shape[:2])
+    square = cv2.copyMakeBorder(pixels, (down + 1) // 2, down // 2, (across + 1) // 2, across // 2, cv2.BORDER_REFLECT)
     return torch.from_numpy(square).permute(2, 0, 1)[None]
 
 

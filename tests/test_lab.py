@@ -83,6 +83,15 @@ def test_noise_and_objects_only_touch_what_they_should(photo):
     assert metrics.change(crowded.sharp.pixels, photo.pixels) > 1, "an object is part of the truth"
 
 
+@pytest.mark.parametrize(("axis", "seed"), [(0, 2), (1, 1)])
+def test_an_object_appears_in_the_middle_of_a_long_photo(photo, axis, seed):
+    long = np.moveaxis(photo.pixels[:48], axis, 1)
+    shaken = shake_photo(Photo(np.ascontiguousarray(long)), Shake(path=((0, 0),), objects=1, seed=seed))
+    change = np.abs(shaken.sharp.pixels.astype(int) - long).max(axis=2)
+    third = change.shape[axis] // 3
+    assert np.take(change, range(third, 2 * third), axis).max() > 20
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (120, 7)])
 def test_every_shape_comes_back(shape):
     shaken = shake_photo(Photo(np.full((*shape, 3), 90, np.uint8)), Shake(shift=20, seed=1))

@@ -58,7 +58,7 @@ def temporal_level(light: Tensor, n: int) -> Tensor:
 def moving_frames(
     background: Tensor,
     thing: Tensor,
-    crop: int,
+    crop: int | tuple[int, int],
     settings: MotionSettings,
     generator: torch.Generator,
     sharp: Sequence[int] | None = None,
@@ -72,15 +72,16 @@ def moving_frames(
         background: sharp pictures, (B, 3, S, S), display values in [0, 1], S >= crop. What S has
             beyond ``crop`` is what the motion may uncover; past it the picture is mirrored.
         thing: other sharp pictures of the same shape.
-        crop: side of the result.
+        crop: height and width of the result, or its side.
         settings: extents of the motion.
         generator: random source on the pictures' device.
         sharp: frames that are a single instant; None: the middle one.
         camera: the camera's path as ``paths`` has them, (B, frames * subframes, 3, 3); None: drawn by lot.
 
     Returns:
-        Frames in linear light, (B, T, 3, crop, crop).
+        Frames in linear light, (B, T, 3, h, w).
     """
+    extent = (crop, crop) if isinstance(crop, int) else crop
     count, _, side, _ = background.shape
     instants = settings.frames * settings.subframes
     if camera is None:
@@ -93,6 +94,11 @@ def moving_frames(
         # Drawn after all that a single object needs; half as likely each, taken from another sample's picture.
         own.append(random_paths(count, instants, side, settings.thing, generator))
         cutouts.append(_cut_out(thing.roll(more, 0), settings.thing_share * 0.5**more, generator))
+    layers = []
+    for cutout, path in zip(cutouts, own, strict=True):
+        samples = cutout[:, 3].flatten(1).any(dim=1).nonzero()[:, 0]  # that it appears in
+        if len(samples):
+            layers.append((samples, cutout[samples], (camera @ path)[samples]))
 
     sharp = [settings.frames // 2] if sharp is None else sharp
     frames = []
@@ -101,10 +107,10 @@ def moving_frames(
         if index in sharp:
             moments = moments[settings.subframes // 2 :][:1]
         during = slice(moments.start, moments.stop)
-        view = _warp(scene, camera[:, during], crop)  # (B, 3, m, crop, crop)
-        for cutout, path in zip(cutouts, own, strict=True):
-            layer = _warp(cutout, camera[:, during] @ path[:, during], crop)  # (B, 4, m, crop, crop)
-            view = view * (1 - layer[:, 3:]) + layer[:, :3]
+        view = _warp(scene, camera[:, during], extent)  # (B, 3, m, h, w)
+        for samples, cutout, path in layers:
+            layer = _warp(cutout, path[:, during], extent)  # (B', 4, m, h, w)
+            view[samples] = view[samples] * (1 - layer[:, 3:]) + layer[:, :3]
         frames.append(view.mean(dim=2))
     return torch.stack(frames, dim=1)
 
@@ -135,18 +141,19 @@ def _random_masks(count: int, side: int, share: float, generator: torch.Generato
     return blob * present
 
 
-def _warp(image: Tensor, homographies: Tensor, crop: int) -> Tensor:
-    """Sample the middle ``crop`` of an image through each of m homographies: (B, C, S, S) -> (B, C, m, c, c)."""
-    side = image.shape[-1]
-    # Pixel centres of the middle crop in [-1, 1] coordinates of the whole (align_corners=False).
-    axis = (torch.arange(crop, device=image.device) - (crop - 1) / 2) * 2 / side
-    if (side - crop) % 2:
-        axis = axis + 1 / side  # stay on the pixel grid when the margins differ by one
-    grid = torch.stack(
-        (axis.expand(crop, crop), axis[:, None].expand(crop, crop), torch.ones_like(axis).expand(crop, crop))
-    )
-    moved = homographies @ grid.reshape(3, -1)  # (B, m, 3, c*c)
+def _warp(image: Tensor, homographies: Tensor, extent: tuple[int, int]) -> Tensor:
+    """Sample the middle of an image through each of m homographies: (B, C, S, S) -> (B, C, m, h, w)."""
+    rows, columns = (_middle(length, image.shape[-1], image.device) for length in extent)
+    grid = torch.stack((columns.expand(extent), rows[:, None].expand(extent), torch.ones(extent, device=image.device)))
+    moved = homographies @ grid.flatten(1)  # (B, m, 3, h*w)
     # One below the other in a single tall grid, so that the image is read in one go and need not be repeated.
-    moved = (moved[:, :, :2] / moved[:, :, 2:]).transpose(2, 3).reshape(len(image), -1, crop, 2)  # (B, m*c, c, 2)
+    moved = (moved[:, :, :2] / moved[:, :, 2:]).transpose(2, 3).reshape(len(image), -1, extent[1], 2)  # (B, m*h, w, 2)
     sampled = F.grid_sample(image, moved, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return sampled.unflatten(2, (-1, crop))
+    return sampled.unflatten(2, (-1, extent[0]))
+
+
+def _middle(length: int, side: int, device: torch.device) -> Tensor:
+    """Centres of the middle pixels of a whole side, which spans [-1, 1] (align_corners=False): (length,)."""
+    axis = (torch.arange(length, device=device) - (length - 1) / 2) * 2 / side
+    # They stay on the pixel grid when the margins differ by one.
+    return axis + 1 / side if (side - length) % 2 else axis

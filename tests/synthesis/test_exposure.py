@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from skimage import data
 
@@ -132,3 +133,25 @@ def test_named_frames_are_single_instants():
         return float(light.diff(dim=-1).abs().mean() + light.diff(dim=-2).abs().mean())
 
     assert all(detail(named[:, frame]) > detail(usual[:, frame]) for frame in (0, 12))
+
+
+@pytest.mark.parametrize("extent", [(40, 71), (71, 40), (64, 64)])
+def test_a_rectangle_is_the_middle_of_the_square(extent):
+    square, part = (
+        moving_frames(photo(121), photo(121).flip(3), crop, MotionSettings(thing_share=1.0), generator())
+        for crop in (121, extent)
+    )
+    top, left = ((121 - length + 1) // 2 for length in extent)
+    middle = square[..., top : top + extent[0], left : left + extent[1]]
+    torch.testing.assert_close(part, middle, rtol=0, atol=2e-5)
+
+
+def test_samples_without_an_object_are_as_if_there_were_none():
+    pictures, settings = photo(64).expand(12, -1, -1, -1), {"camera": PathSettings(shift=9.0), "frames": 3}
+    some, none = (
+        moving_frames(pictures, pictures.flip(3), 40, MotionSettings(thing_share=share, **settings), generator())
+        for share in (0.5, 0.0)
+    )
+    without = (some == none).flatten(1).all(dim=1)
+    assert 0.2 < without.float().mean() < 0.8
+    assert (some - none)[~without].abs().amax(dim=(1, 2, 3, 4)).min() > 0.01
