@@ -34,11 +34,10 @@ class Order:
     def iterations(self, deblurrer: Deblurrer) -> tuple[int, int | None]:
         """How many iterations there will be at most, and exactly (None while it decides itself)."""
         traits = deblurrer.model.traits
-        if not traits.iterative:
-            return traits.steps, traits.steps
-        if self.job.iterations == "auto":
-            return int(settings.ITERATIONS.high), None
-        return self.job.iterations, self.job.iterations
+        if traits.iterative and self.job.iterations == "auto":
+            return traits.steps, None
+        exactly = self.job.iterations if traits.iterative else traits.steps
+        return exactly, exactly
 
 
 @dataclass(frozen=True)
