@@ -48,6 +48,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("mlfa-lite", SMALLER),
         ("mtrnn-lite-tune", SMALLER[:2]),
         ("mtrnn-tune", (("crop = 144", "crop = 48"), ("batch = 6", "batch = 2"))),
+        ("mt-brehm-stage1-s", (("crop = 128", "crop = 48"), ("batch = 4", "batch = 2"))),
         ("mtrnn-lite", SMALLER),
     ):
         recipe = (ROOT / f"training/recipes/{name}.toml").read_text()
@@ -77,7 +78,7 @@ def run(command: str) -> int:
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture):
-    assert len(COMMANDS) == 17, COMMANDS
+    assert len(COMMANDS) == 19, COMMANDS
     for command in COMMANDS:
         assert run(command) == 0, f"{command}\n{capsys.readouterr().err}"
     assert (workplace / "val/blur").is_dir()
