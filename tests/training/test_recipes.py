@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from deblur_demo.errors import SettingError
-from deblur_demo.models import checkpoint, registry
+from deblur_demo.models import registry
 from training.config import Recipe, load_recipe
 from training.data.corpus import Corpus, load_corpus
 from training.loop import Trainer
 from training.losses.perceptual import VGG16Features
-from training.start import initialise, read_recipe
+from training.start import read_recipe
 from training.tables import RECIPES, is_table, named_table, read_table
 
 CPU = torch.device("cpu")
@@ -99,20 +99,6 @@ def test_a_row_takes_two_steps(path: Path, row: str, corpus: Corpus, vgg16: str,
         small, whole = (registry.build(r.model, **r.settings) for r in (table.recipe(row, True), table.recipe(row)))
     assert small.parameter_count <= 1.01 * whole.parameter_count
     assert small.traits.iterative == whole.traits.iterative
-
-
-@pytest.mark.parametrize(
-    "weights", sorted((RECIPES.parent / "starts").glob("*.safetensors")), ids=lambda path: path.stem
-)
-def test_weights_to_go_on_from_fit_the_recipe_that_names_them(weights):
-    recipe = RECIPES / f"{weights.stem}.toml"
-    assert f"--init training/starts/{weights.name}" in recipe.read_text(encoding="utf-8")
-    trainer = Trainer(load_recipe(recipe), None, Path(), CPU)
-    initialise(trainer, weights, None)
-    start, card = checkpoint.load(weights)
-    assert torch.equal(next(trainer.model.parameters()), next(start.parameters()))
-    blurred, *_, restored = card.metrics["reds_003@0:5"]["psnr"]
-    assert restored > blurred
 
 
 def test_what_the_issue_of_every_paper_names_is_there():
