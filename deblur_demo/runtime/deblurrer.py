@@ -229,9 +229,9 @@ class Deblurrer:
 
     def _count(self, iterations: int | str | None) -> int:
         traits = self.model.traits
-        if not traits.iterative or iterations is None or ITERATIONS.parse(iterations) == "auto":
+        if not traits.iterative or iterations is None:
             return traits.steps
-        number = ITERATIONS.parse(iterations)
+        number = traits.at_most(ITERATIONS.parse(iterations))
         if number > traits.max_steps:
             raise SettingError(
                 f"{number} iterations", f"at most {traits.max_steps} with this network", f"Change {ITERATIONS.flag}"

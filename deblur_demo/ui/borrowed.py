@@ -76,8 +76,7 @@ def clip_seconds(clip: ClipJob, job: Job) -> int:
 
 def steps(job: Job, iterations: int | str | None) -> int:
     """How many steps a run has at most."""
-    traits = registry.blank(job.model).traits
-    return int(iterations) if traits.iterative and iterations not in (None, "auto") else traits.steps
+    return registry.blank(job.model).traits.at_most(iterations)
 
 
 def _gmacs(job: Job) -> float:

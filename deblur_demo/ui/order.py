@@ -34,10 +34,8 @@ class Order:
     def iterations(self, deblurrer: Deblurrer) -> tuple[int, int | None]:
         """How many iterations there will be at most, and exactly (None while it decides itself)."""
         traits = deblurrer.model.traits
-        if traits.iterative and self.job.iterations == "auto":
-            return traits.steps, None
-        exactly = self.job.iterations if traits.iterative else traits.steps
-        return exactly, exactly
+        most = traits.at_most(self.job.iterations)
+        return most, None if traits.iterative and self.job.iterations == "auto" else most
 
 
 @dataclass(frozen=True)
