@@ -27,7 +27,7 @@ class Route(NamedTuple):
 ROUTES = {
     ("mtrnn-lite", "mtrnn"): Route(MTRNN.unfold_from, left=("unshuffle", "mean")),
     ("atrous-10-3f-s", "brehm-stage1-s"): Route(AtrousNet.still_from),
-    **{(name.removeprefix("mt-"), name): Route(MultiTemporal.convert_from) for name in FAITHFUL},
+    **{(name, f"mt-{name}"): Route(MultiTemporal.convert_from) for name in FAITHFUL},
 }
 
 

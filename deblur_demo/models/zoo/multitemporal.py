@@ -56,7 +56,7 @@ class MultiTemporal(Restorer):
         first would, because the further ones see less blur and undo less of it.
 
         Args:
-            original: the network that one of ``FAITHFUL`` is the conversion of, of the same settings.
+            original: the network that this is the conversion of, one of ``FAITHFUL``, of the same settings.
         """
         weights = original.state_dict()
         for path in self.net.first_convolutions:
@@ -113,10 +113,11 @@ def _convert(variant: Variant) -> Variant:
     )
 
 
-VARIANTS = {f"mt-{name}": _convert(variant) for name, variant in _convertible()}
-# Those that can go on from what their original has learned, see ``MultiTemporal.convert_from``.
+_ORIGINALS = dict(_convertible())
+VARIANTS = {f"mt-{name}": _convert(variant) for name, variant in _ORIGINALS.items()}
+# Those whose conversion can go on from what they have learned, see ``MultiTemporal.convert_from``.
 FAITHFUL = tuple(
-    f"mt-{name}"
-    for name, variant in _convertible()
+    name
+    for name, variant in _ORIGINALS.items()
     if variant.make.silent_output is None and not variant.make.converted_settings
 )
