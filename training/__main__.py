@@ -99,10 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--validation", type=Path, metavar="OUT", help="folder for a fixed validation set")
     prepare.add_argument(
         "--kind",
-        choices=("motion", "clips", "frames", "gaussian"),
+        choices=("motion", "clips", "frames", "gaussian", "sharp"),
         default="motion",
-        help="held-out photos under motion, the same as short clips, means of held-out 240 fps frames, or CIFAR-10's "
-        "test pictures (default %(default)s)",
+        help="held-out photos under motion, the same as short clips, means of held-out 240 fps frames, CIFAR-10's "
+        "test pictures, or photos that are sharp but noisy, compressed, clipped or soft (default %(default)s)",
     )
     prepare.add_argument("--restored", type=Path, metavar="OUT", help="folder for what stage 1 makes of it, as pairs")
     prepare.add_argument("--through", type=Path, metavar="FILE", help="stage 1 (default: mtrnn-lite as bundled)")

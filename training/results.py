@@ -74,7 +74,7 @@ def to_markdown(results: Sequence[Result]) -> str:
     for dataset in dict.fromkeys(entry.dataset for entry in results):
         there = [entry for entry in results if entry.dataset == dataset]
         steps = max(len(entry.scores.psnr) for entry in there)
-        head = ["model", "parameters", "GMACs", "blurred", *(f"step {step}" for step in range(1, steps))]
+        head = ["model", "parameters", "GMACs", "input", *(f"step {step}" for step in range(1, steps))]
         head += ["gain dB", "s / picture"]
         lines = [f"### {dataset} ({there[0].pictures} pictures)", "", _line(head), _line(["---"] * len(head))]
         for entry in there:
@@ -116,7 +116,7 @@ def bundle_page(results: Sequence[Result], cards: Sequence[Card]) -> str:
         "# What the bundled weights do\n\n"
         "Written by `python -m training evaluate checkpoints/*.safetensors --page checkpoints/RESULTS.md`, with a\n"
         "`--pairs` for each set, not by hand; TRAINING.md says what the sets are. PSNR in dB / SSIM on 8-bit RGB,\n"
-        "means over a set, the blurred input beside every step. GMACs are a step's, for 256 x 256 pixels. A crop\n"
+        "means over a set, the input beside every step. GMACs are a step's, for 256 x 256 pixels. A crop\n"
         "counts once for every iteration that it is trained on.\n\n"
         f"## Quality\n\n{to_markdown(results)}\n## Where they come from\n\n" + "\n".join(origin) + "\n"
     )

@@ -1,4 +1,4 @@
-"""Temporal levels written to disk, their resumption, and the validation sets of clips and of CIFAR-10."""
+"""Temporal levels on disk, their resumption, and the validation sets of clips, of CIFAR-10 and of sharp photos."""
 
 from __future__ import annotations
 
@@ -144,3 +144,21 @@ def test_validation_of_real_frames_is_their_mean_in_linear_light(tmp_path: Path)
     assert np.abs(pairs[1].blurred - 255 * light ** (1 / 2.2)).max() <= 1
     with pytest.raises(InputError, match="no clip of 13 frames"):
         write_validation(tmp_path / "out", tmp_path / "other", "frames")
+
+
+def test_validation_of_sharp_photos_adds_a_camera_and_no_blur(corpus_folder: Path, tmp_path: Path):
+    for target in ("one", "two"):
+        folder = tmp_path / target
+        assert main(["prepare", str(corpus_folder), "--validation", str(folder), "--kind", "sharp"]) == 0
+    pairs = {pair.name: pair for pair in read_pairs(tmp_path / "one") if "kodak_01" in pair.name}
+    again = {pair.name: pair.blurred for pair in read_pairs(tmp_path / "two")}
+    assert all(np.array_equal(pair.blurred, again[name]) for name, pair in pairs.items())
+    jpeg, noise, bright, soft = (pairs[f"photos_kodak_01_{ill}.png"] for ill in ("jpeg", "noise", "bright", "soft"))
+    photo = data.astronaut()[102:358, 102:358]  # the middle of the 460 pixels that the corpus has of it
+    assert np.array_equal(noise.sharp, photo) and np.array_equal(jpeg.sharp, photo)
+    assert np.array_equal(bright.sharp, np.clip(photo * 2.2, 0, 255).round())
+    unclipped = (noise.sharp > 15) & (noise.sharp < 240)
+    assert np.std(noise.blurred[unclipped].astype(float) - noise.sharp[unclipped]) == pytest.approx(5, abs=0.1)
+    assert 28 < metrics.psnr(jpeg.blurred, photo) < 38, "quality 60"
+    detail = [np.abs(np.diff(shown.astype(float), axis=0)).mean() for shown in (photo[42:213, 42:213], soft.sharp)]
+    assert detail[1] < 0.8 * detail[0], "the same middle, enlarged, is softer"

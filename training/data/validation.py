@@ -14,10 +14,11 @@ from torch import Tensor
 
 from deblur_demo.errors import InputError
 from deblur_demo.light import to_light
-from deblur_demo.synthesis.camera import CameraSettings, develop
+from deblur_demo.synthesis.camera import CameraSettings, develop, jpeg
 from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
 from deblur_demo.synthesis.gaussian import GaussianSettings, random_gaussian
 from training.config import Neighbours
+from training.data.augment import enlarged
 from training.data.cifar import read_cifar
 from training.data.files import Files
 from training.data.held_out import HELD_OUT_PHOTOS
@@ -26,6 +27,7 @@ from training.data.samples import MARGIN, lengthened
 
 SIDE, SEED = 384, 2020
 CLIP_SIDE, CLIP_ROOM, CLIP_FRAMES = 256, 512, 5
+SHARP_SIDE, NOISE, QUALITY, BRIGHTER, LARGER = 256, 5 / 255, 60, 2.2, 1.5
 LEVELS = (7, 9, 11, 13)
 WIDTHS = GaussianSettings(low=0.4)  # narrower ones leave a picture as it is, and its PSNR is infinite
 
@@ -34,15 +36,17 @@ def write_validation(source: Path, target: Path, kind: str = "motion", side: int
     """Write one of the sets ``KINDS``.
 
     Every picture has its own seed, the level goes round through 7, 9, 11 and 13, and every second
-    input has noise. The Gaussian set has no noise, and widths from 0.4 to 3 pixels.
+    input has noise. The Gaussian set has no noise, and widths from 0.4 to 3 pixels. The sharp set has no blur:
+    it shows what a network does where nothing is to be done.
 
     Args:
         source: corpus folder.
         target: folder for the pairs.
         kind: "motion" (``blur/`` and ``sharp/``), "clips" (``<photo>/blur/00000.png`` ..., consecutive
             exposures along one path), "frames" (means of real 240 fps frames below ``val/`` or
-            ``test/``) or "gaussian" (CIFAR-10's test pictures).
-        side: of the motion pictures in pixels; None: 384, 256 for clips, and whole frames.
+            ``test/``), "gaussian" (CIFAR-10's test pictures) or "sharp" (every photo with noise of 5 levels,
+            as JPEG of quality 60, with clipped lights and noise, and 1.5 times enlarged with noise).
+        side: of the motion pictures in pixels; None: 384, 256 for clips and sharp photos, and whole frames.
 
     Returns:
         The number of pairs.
@@ -141,11 +145,26 @@ def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
     return len(pictures)
 
 
+def _write_sharp(files: Files, target: Path, side: int | None) -> int:
+    side = side or SHARP_SIDE
+    names, pictures = _held_out(files, side)
+    _, small = _held_out(files, round(side / LARGER))
+    for index, (name, photo) in enumerate(zip(names, pictures, strict=True)):
+        generator = torch.Generator().manual_seed(SEED + index)
+        bright, soft = (photo * BRIGHTER).clamp(max=1), enlarged(small[index][None], side)[0]
+        write_pair(target, f"{name}_jpeg", jpeg(photo[None], torch.tensor([float(QUALITY)]))[0], photo)
+        for ill, truth in (("noise", photo), ("bright", bright), ("soft", soft)):
+            noise = NOISE * torch.randn(truth.shape, generator=generator)
+            write_pair(target, f"{name}_{ill}", (truth + noise).clamp(0, 1), truth)
+    return 4 * len(names)
+
+
 KINDS: dict[str, Callable[[Files, Path, int | None], int]] = {
     "motion": _write_motion,
     "clips": _write_clips,
     "frames": _write_frames,
     "gaussian": _write_gaussian,
+    "sharp": _write_sharp,
 }
 
 
