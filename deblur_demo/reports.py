@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deblur_demo.settings import SIZE
+from deblur_demo.settings import ITERATIONS, SIZE
 
 if TYPE_CHECKING:
     from deblur_demo.batch import Outcome
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TIPS = {
     "more_iterations": "more iterations",
+    "first_step": f"{ITERATIONS.flag} auto, which does less where little is to be done",
     "deconvolution": "--model richardson-lucy{full}, as it looks smeared straight over {smear:.0f} px",
     "network": "a network, as it shows no straight smear",
     "full_size": "--size full",

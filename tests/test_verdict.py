@@ -102,6 +102,25 @@ def test_advice_fits_the_blur_and_the_run(sigma, done, more, advice):
     assert verdict.judge(report(photo), report(photo, done), more).advice == advice
 
 
+@pytest.mark.parametrize(
+    ("done", "more", "truth", "advice"),
+    [
+        (6, True, None, ("first_step",)),
+        (1, True, None, ()),
+        (6, False, None, ()),
+        (6, True, "input", ("first_step",)),
+        (6, True, "output", ()),
+    ],
+)
+def test_where_little_was_to_be_done_the_first_step_is_pointed_to(done, more, truth, advice):
+    photo = data.astronaut()
+    harder, nearly = (cv2.addWeighted(photo, 1 + by, softened(photo, 2), -by, 0) for by in (1, 0.9))
+    noisy = np.clip(photo + np.random.default_rng(3).normal(0, 2, photo.shape), 0, 255).astype(np.uint8)
+    known = {"input": softened(photo, 1), "output": nearly, None: None}[truth]
+    found = verdict.judge(report(noisy, truth=known), report(harder, done, known), more)
+    assert (found.kind, found.unchanged, found.advice) == ("sharp", False, advice)
+
+
 @pytest.mark.parametrize("length", [12, 27, 41])
 def test_a_network_that_left_a_straight_smear_is_followed_by_deconvolution(length):
     photo = smeared(data.astronaut(), length)

@@ -43,6 +43,9 @@ def test_a_sharp_photo_is_told_apart_and_plots_say_how_it_went(visit, cup):
     words = page.locator("#image-plots svg").evaluate_all("plots => plots.map(plot => plot.getAttribute('aria-label'))")
     assert words[0].startswith("Sharpness by iteration: 0: ") and words[0].count(":") == 5
     assert "Step 3: coarse" in words[2]
+    page.click("#image-verdict button:has-text('Look at step 1')")
+    page.wait_for_selector("#image-viewer .tag.after:text-is('Step 1')")
+    page.wait_for_selector("#step-png:has-text('Download step 1')")
 
 
 def test_a_picture_that_is_still_on_its_way_lends_its_name_to_no_other(visit, cup):

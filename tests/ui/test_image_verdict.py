@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import zipfile
 from dataclasses import replace
@@ -57,7 +58,8 @@ def test_the_photo_is_judged_at_once_and_the_run_when_it_is_over(done, run):
     said = [update[page.screen.verdict] for update in updates if page.screen.verdict in update]
     (result,) = run.results
     assert f"blur estimate {result.blur:.2f}" in said[0] and "This photo looks" in said[0]
-    assert said[-1] != said[0] and image_text.verdict(result.verdict) in said[-1].replace("&#x27;", "'")
+    words = re.sub("<[^>]+>", "", said[-1]).replace("&#x27;", "'")
+    assert said[-1] != said[0] and image_text.verdict(result.verdict) == words
     with zipfile.ZipFile(result.archive) as archive:
         facts = json.loads(archive.read("my_cup/report.json"))["verdict"]
     assert facts["blur_before"] == result.blur and facts["change"] == pytest.approx(result.verdict.change)
@@ -143,7 +145,13 @@ def test_only_a_photo_on_its_own_is_run_again(run):
     found = replace(run.results[0], verdict=replace(BLURRED, advice=("half_size",)))
     alone, among_others = image_views.verdict(found), image_views.verdict(found, alone=False)
     assert "<button" in alone and "<button" not in among_others and "Try it at half size" in among_others
-    assert "<button" not in image_views.verdict(run.results[0])
+    assert "<button" not in image_views.verdict(replace(run.results[0], verdict=BLURRED))
+
+
+def test_a_tip_goes_to_a_step_of_any_photo(run):
+    found = replace(run.results[0], verdict=Verdict(0.31, 0.3, 2.0, 1.05, advice=("first_step",)))
+    for alone in (True, False):
+        assert 'data-knob="step" data-value="1">Look at step 1</button>, too' in image_views.verdict(found, alone)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +164,12 @@ def test_only_a_photo_on_its_own_is_run_again(run):
         (
             Verdict(0.31, 0.3, 2.0, 1.05),
             "The photo was sharp already (blur estimate 0.31). Its edges are 5 % steeper.",
+        ),
+        (
+            Verdict(0.31, 0.3, 2.0, 1.05, -0.4, advice=("first_step",)),
+            "The photo was sharp already (blur estimate 0.31). Its edges are 5 % steeper. "
+            "It is 0.40 dB farther from the sharp reference than before. "
+            "Look at step 1, too: where little is to be done, the others can do too much.",
         ),
         (
             Verdict(0.45, 0.44, 2.0, 0.9),

@@ -16,8 +16,11 @@ from deblur_demo.ui.viewer.comparer import place_comparer
 
 _SCREEN = "image"
 _TIPS = """element.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button) trigger("tip", { knob: button.dataset.knob, value: button.dataset.value });
+  const { knob, value } = event.target.closest("button")?.dataset ?? {};
+  if (knob !== "step") return knob && trigger("tip", { knob, value });
+  const steps = document.querySelector("#image-viewer .steps input");
+  steps.value = value;
+  steps.dispatchEvent(new Event("input"));
 });"""
 
 

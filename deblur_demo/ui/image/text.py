@@ -77,14 +77,16 @@ FARTHER = "It is {gain:.2f} dB farther from the sharp reference than before."
 AS_CLOSE = "It is as close to the sharp reference as before."
 TIPS = {
     "more_iterations": "Try more iterations.",
+    "first_step": "Look at step 1, too: where little is to be done, the others can do too much.",
     "deconvolution": "Try it with {filter}: it looks smeared straight over {smear:.0f} px, which that undoes.",
     "network": "Try it with {network}: no straight smear was found to undo.",
     "full_size": "Try it at full size: no smear in it is too long for that, and fine detail is restored there.",
     "half_size": "Try it at half size if it is smeared straight: long smears are half as long there.",
     "quarter_size": "Try it at quarter size if it is smeared straight: very long smears are a quarter as long there.",
 }
-# What of a tip does it when it is clicked, by the knob that it sets.
+# What of a tip does it when it is clicked, by the knob that it sets. The step is the viewer's: nothing runs again.
 DOERS = {
+    "step": re.compile(r"Look at step (\d+)"),
     "model": re.compile(r"Try it with ([\w-]+)"),
     "size": re.compile(f"Try it at ({'|'.join(SIZE.words)}) size"),
 }

@@ -67,8 +67,8 @@ def verdict(result: Result, alone: bool = True) -> str:
     """
     line = image_text.photo_is(result.blur) if result.verdict is None else image_text.verdict(result.verdict)
     html = escape(line)
-    if alone:
-        for knob, doer in image_text.DOERS.items():
+    for knob, doer in image_text.DOERS.items():
+        if alone or knob == "step":
             html = doer.sub(rf'<button type="button" data-knob="{knob}" data-value="\1">\g<0></button>', html)
     return f'<p class="verdict" role="status">{html}</p>'
 
