@@ -69,6 +69,8 @@ class Augment:
         hue: largest turn of the hue, in whole turns.
         enlarge: most that a photo is enlarged, half of them not at all: what a phone takes is softer,
             at 1:1, than what photos that were reduced for the web are.
+        expose: most that the light of a photo or a clip is multiplied by, half of them not at all: what is brighter
+            than white then is clipped, in the blurred picture and in the truth.
     """
 
     flips: bool = True
@@ -78,6 +80,7 @@ class Augment:
     saturation: float = 0.0
     hue: float = 0.0
     enlarge: float = 1.0
+    expose: float = 1.0
 
 
 @dataclass(frozen=True)

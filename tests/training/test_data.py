@@ -151,6 +151,22 @@ def test_photos_are_enlarged_as_far_as_the_recipe_says(corpus: Corpus, recipe: R
     assert 80 < sides.count(96) < 120 and 48 <= min(sides) < 52
 
 
+def test_light_is_multiplied_before_it_is_clipped(corpus: Corpus, recipe: Recipe):
+    sequences = replace(recipe, batch=16, shares=Shares(photos=1, clips=1), camera=CLEAN)
+    as_they_are, brighter = (
+        draw_batch(corpus, replace(sequences, augment=Augment(expose=most)), 0, 32, one_stage=True)
+        for most in (1.0, 6.0)
+    )
+    gains = (brighter.light / as_they_are.light.clamp(min=1e-6)).amax(dim=(1, 2, 3, 4))
+    assert 4 <= int((gains == 1).sum()) <= 12 and 3 < float(gains.max()) < 6
+    truth = brighter.goal(1)
+    assert float(truth.max()) == 1 and (truth == 1).float().mean() > 2 * (as_they_are.goal(1) == 1).float().mean()
+    for run in brighter.runs:
+        assert torch.equal((run.window[:, 0] * 255).round(), run.window[:, 0] * 255) and float(run.window.max()) == 1
+    still = gains == 1
+    assert torch.equal(truth[still], as_they_are.goal(1)[still])
+
+
 def test_one_stage_batches_aim_at_the_truth_from_every_level(corpus: Corpus, recipe: Recipe):
     batch = draw_batch(corpus, replace(recipe, camera=CLEAN), 0, 32, one_stage=True)
     assert [goals for _, goals in batch.runs] == [[1]] * 4

@@ -1,4 +1,4 @@
-"""Augmentation: orientation by turns and flips, colour by one affine map a sample, and photos enlarged.
+"""Augmentation: orientation by turns and flips, colour by one affine map a sample, photos enlarged or overexposed.
 
 Brehm 2020 (section 4) varies brightness, hue, saturation and contrast "by small amounts" and flips and
 turns; Bologna 2021 (2.2.1) brightness, flips and turns on REDS and nothing on CIFAR-10; Park 2020
@@ -57,6 +57,14 @@ def side_to_enlarge(side: int, settings: Augment, chance: torch.Generator) -> in
         return side
     share = max(0.0, 2 * float(torch.rand(1, generator=chance)) - 1)
     return math.ceil(side / (1 + share * (settings.enlarge - 1)))
+
+
+def overexposed(light: Tensor, settings: Augment, chance: torch.Generator) -> Tensor:
+    """Frames in linear light, (B, ...), some of them brighter; 1 as a setting draws nothing."""
+    if settings.expose <= 1:
+        return light
+    share = (2 * torch.rand(len(light), generator=chance) - 1).clamp(min=0).to(light.device)
+    return light * (settings.expose**share).view(-1, *[1] * (light.ndim - 1))
 
 
 def enlarged(squares: Tensor, side: int) -> Tensor:

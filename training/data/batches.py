@@ -17,6 +17,7 @@ from deblur_demo.errors import InputError
 from deblur_demo.synthesis.camera import develop
 from deblur_demo.synthesis.exposure import temporal_level
 from training.config import Recipe, Shares
+from training.data.augment import overexposed
 from training.data.corpus import Corpus
 from training.data.crops import below
 from training.data.samples import Sampler
@@ -88,7 +89,7 @@ def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage:
     ]  # (B', N, T, 3, s, s)
     exposures += [sampler.photo_exposures(photos)] if photos else []
     exposures += [sampler.clip_exposures(clips)] if clips else []
-    light = torch.cat(exposures)  # (B - P, N, T, 3, s, s)
+    light = overexposed(torch.cat(exposures), recipe.augment, chance)  # (B - P, N, T, 3, s, s)
     real = [torch.zeros(0, frames + 1, 3, *[sampler.side] * 2, device=device)]  # (P', N + 1, 3, s, s)
     real += [sampler.pair_windows(pairs)] if pairs else []
     real += [sampler.gaussian_windows(gaussian)] if gaussian else []
