@@ -14,6 +14,7 @@ from training.data.layouts import origins
 PAIRS = "folder with blur/ and sharp/, and which of its sorted pairs: @0:5, @::4 (default all)"
 CLIP = "the same, as the frames of one clip in the order of time; also per frame, and with the flicker"
 
+GIVE = Setting("give", 0.0, "dB that a set may lose less than, if the sets gain on average", low=0, kind=float)
 SHARD = Setting("shard", 16, "most MiB of a file, where a pack or a state is cut in shards", low=0.01, kind=float)
 
 
@@ -150,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("--hardware", help="what the weights were trained on and for how long, for the card")
     promote.add_argument("--limits", help="what they are bad at, for the card")
     promote.add_argument("--outlook", help="what further training would go to first, for the card")
-    for setting in (DEVICE, PRECISION, TILE):
+    for setting in (GIVE, DEVICE, PRECISION, TILE):
         setting.add_to(promote)
     promote.set_defaults(run=_promote)
     return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -38,8 +39,9 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def options(pairs: Path, **more) -> argparse.Namespace:
-    return argparse.Namespace(pairs=[f"{pairs}@0:1"], device="cpu", precision="fp32", tile="auto", iterations=2, **more)
+def options(*pairs: Path, **more) -> argparse.Namespace:
+    fixed = {"device": "cpu", "precision": "fp32", "tile": "auto", "iterations": 2, "give": 0.0}
+    return argparse.Namespace(pairs=[f"{folder}@0:1" for folder in pairs], **{**fixed, **more})
 
 
 def test_row_0_is_the_input_and_an_idle_network_changes_nothing(pairs_folder: Path, weights: Path):
@@ -109,6 +111,27 @@ def test_a_challenger_must_be_better_on_every_set(pairs_folder: Path, weights: P
     checkpoint.save(worse, challenger, checkpoint.Card("mtrnn-lite"))
     assert "kept" in promote(challenger, options(pairs_folder), bundled)
     assert checkpoint.sha256(bundled / "mtrnn-lite.safetensors") == champion
+
+
+def test_a_small_loss_is_given_for_a_gain(pairs_folder: Path, weights: Path, tmp_path: Path):
+    """Two sets that a slightly brighter picture comes closer to and farther from, by less."""
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    sets, (pair,) = [], read_pairs(pairs_folder, slice(0, 1))
+    for name, brighter in (("up", 8), ("down", -2)):
+        for side, picture in (("blur", pair.blurred), ("sharp", np.clip(pair.sharp.astype(int) + brighter, 0, 255))):
+            (tmp_path / name / side).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / name / side / "1.png"), picture[..., ::-1])
+        sets.append(tmp_path / name)
+    promote(weights, options(*sets), bundled)
+    brighter = checkpoint.load(weights)[0]
+    with torch.no_grad():
+        brighter.head.bias.fill_(2 / 255)
+    challenger = tmp_path / "brighter.safetensors"
+    checkpoint.save(brighter, challenger, checkpoint.Card("mtrnn-lite"))
+    assert "kept: on down" in promote(challenger, options(*sets), bundled)
+    assert "bundled" in promote(challenger, options(*sets, give=1.0), bundled)
+    assert "kept" in promote(weights, options(*sets, give=9.0), bundled), "worse on average"
 
 
 def test_a_folder_without_pairs_gets_the_expected_tree(tmp_path: Path, pairs_folder: Path):
