@@ -46,4 +46,4 @@ def promote(weights: Path, options: argparse.Namespace, bundled: Path | None = N
     words = {name: getattr(options, name, None) or getattr(card, name) for name in WORDS}
     checkpoint.save(model, target, replace(card, metrics=metrics, golden=golden(model), **words))
     gains = ", ".join(f"{name} {scores.gain:+.2f} dB" for name, scores in challenger.items())
-    return f"{card.model} bundled: {gains} over the blurred input"
+    return f"{card.model} bundled: {gains} over the input"
