@@ -55,7 +55,7 @@ def side_to_enlarge(side: int, settings: Augment, chance: torch.Generator) -> in
     """How large a square to cut that is enlarged to ``side`` pixels; 1 as a setting draws nothing."""
     if settings.enlarge <= 1:
         return side
-    share = max(0.0, 2 * float(torch.rand(1, generator=chance)) - 1)
+    share = _half_of_them(1, chance).item()
     return math.ceil(side / (1 + share * (settings.enlarge - 1)))
 
 
@@ -63,8 +63,13 @@ def overexposed(light: Tensor, settings: Augment, chance: torch.Generator) -> Te
     """Frames in linear light, (B, ...), some of them brighter; 1 as a setting draws nothing."""
     if settings.expose <= 1:
         return light
-    share = (2 * torch.rand(len(light), generator=chance) - 1).clamp(min=0).to(light.device)
+    share = _half_of_them(len(light), chance).to(light.device)
     return light * (settings.expose**share).view(-1, *[1] * (light.ndim - 1))
+
+
+def _half_of_them(count: int, chance: torch.Generator) -> Tensor:
+    """How much of an extent each of ``count`` samples gets, from 0 to 1; half of them get nothing."""
+    return (2 * torch.rand(count, generator=chance) - 1).clamp(min=0)
 
 
 def enlarged(squares: Tensor, side: int) -> Tensor:

@@ -148,10 +148,11 @@ def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
 def _write_sharp(files: Files, target: Path, side: int | None) -> int:
     side = side or SHARP_SIDE
     names, pictures = _held_out(files, side)
-    _, small = _held_out(files, round(side / LARGER))
+    small = round(side / LARGER)
+    inner = slice((side - small) // 2, (side + small) // 2)
     for index, (name, photo) in enumerate(zip(names, pictures, strict=True)):
         generator = torch.Generator().manual_seed(SEED + index)
-        bright, soft = (photo * BRIGHTER).clamp(max=1), enlarged(small[index][None], side)[0]
+        bright, soft = (photo * BRIGHTER).clamp(max=1), enlarged(photo[None, :, inner, inner], side)[0]
         write_pair(target, f"{name}_jpeg", jpeg(photo[None], torch.tensor([float(QUALITY)]))[0], photo)
         for ill, truth in (("noise", photo), ("bright", bright), ("soft", soft)):
             noise = NOISE * torch.randn(truth.shape, generator=generator)
