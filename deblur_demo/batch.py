@@ -200,8 +200,8 @@ def carry_out(
     if order.animation is not None:
         make_folder(order.animation.parent)
         animation.write_animation(frames, order.animation)
-    more, learned = deblurrer.model.traits.iterative and iterations != "auto", deblurrer.model.parameter_count > 0
-    outcome.verdict = judge(first, newest, more, size, learned).facts()
+    more = deblurrer.model.traits.iterative and iterations != "auto"
+    outcome.verdict = judge(first, newest, more, size, deblurrer.model.learned).facts()
     outcome.output = str(order.target)
 
 

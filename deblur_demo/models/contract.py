@@ -143,6 +143,11 @@ class Restorer(nn.Module):
         """Trained parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
+    @property
+    def learned(self) -> bool:
+        """Whether it restores by what it was trained on; a classic filter does not."""
+        return self.parameter_count > 0
+
 
 def centre_frame(window: Tensor) -> Tensor:
     """The frame to restore: (B, N, 3, H, W) -> (B, 3, H, W)."""

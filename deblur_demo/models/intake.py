@@ -91,7 +91,7 @@ def _ghost(card: Card, name: str):
             "settings that go together",
             "Correct them",
         ) from error
-    if not network.parameter_count:
+    if not network.learned:
         raise CheckpointError(
             f"{card.model} has learned nothing", "weights of a network that learns", "Use it as it is"
         )

@@ -59,8 +59,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                 line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
                 yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
         more = deblurrer.model.traits.iterative and order.job.iterations != "auto"
-        learned = deblurrer.model.parameter_count > 0
-        run.finish(judge(first, newest, more, order.job.size, learned))
+        run.finish(judge(first, newest, more, order.job.size, deblurrer.model.learned))
     except DeblurError:
         run.drop()
         raise
