@@ -23,6 +23,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker more than there are cores: who drives a browser or waits for a server leaves a core idle."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def lively_checkpoint(tmp_path_factory) -> Path:
     """Untrained weights of ``mtrnn-lite`` whose iterations change a picture by some levels, with their card."""
