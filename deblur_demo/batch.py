@@ -200,7 +200,7 @@ def carry_out(
     if order.animation is not None:
         make_folder(order.animation.parent)
         animation.write_animation(frames, order.animation)
-    more = deblurrer.model.traits.iterative and iterations != "auto"
+    more = deblurrer.model.traits.adjustable(iterations)
     outcome.verdict = judge(first, newest, more, size, deblurrer.model.learned).facts()
     outcome.output = str(order.target)
 

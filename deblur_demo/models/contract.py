@@ -66,6 +66,10 @@ class Traits:
         """Steps of a run at most, for a number of iterations, "auto", or None for the network's own."""
         return iterations if self.iterative and isinstance(iterations, int) else self.steps
 
+    def adjustable(self, iterations: int | str | None) -> bool:
+        """Whether a run told so many could have been told to go on, or to stop before; arguments as above."""
+        return self.iterative and iterations != "auto"
+
 
 class Restorer(nn.Module):
     """Base class of all networks.

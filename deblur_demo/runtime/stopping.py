@@ -31,7 +31,7 @@ from deblur_demo.media.frames import to_pixels
 
 # Estimate of the blur that the first iteration leaves, see ``metrics.blur``. With 0.42 a photo out of focus by nature
 # went on and lost 4 dB as JPEG; 0.5 would lose nothing on REDS, and 0.01 more on the synthetic set.
-SHARP = 0.45
+LEFT_SHARP = 0.45
 RELATIVE = 0.7  # of the first iteration's change
 SMALL = 0.6  # 8-bit levels; above it a picture is still on its way, whatever the first change was
 ABSOLUTE = 0.1  # 8-bit levels; less is lost when the picture is rounded
@@ -54,4 +54,4 @@ def _looks_sharp(image: Tensor) -> bool:
     from deblur_demo import metrics  # needs OpenCV and scikit-image, which a machine that only trains may lack
 
     blur = metrics.blur(to_pixels(image, np.uint8))
-    return blur is not None and blur <= SHARP
+    return blur is not None and blur <= LEFT_SHARP

@@ -58,7 +58,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                 pace.tile(event)
                 line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
                 yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
-        more = deblurrer.model.traits.iterative and order.job.iterations != "auto"
+        more = deblurrer.model.traits.adjustable(order.job.iterations)
         run.finish(judge(first, newest, more, order.job.size, deblurrer.model.learned))
     except DeblurError:
         run.drop()
