@@ -16,7 +16,7 @@ from deblur_demo import settings
 from deblur_demo.errors import InputError, LimitError
 from deblur_demo.media import decoded
 from deblur_demo.media.clip_types import ClipInfo, Frame, Sound
-from deblur_demo.media.container import Opened, opened
+from deblur_demo.media.container import CUT_SHORT, Opened, opened
 from deblur_demo.media.paths import shown
 from deblur_demo.media.sound import COPIED
 
@@ -26,7 +26,6 @@ PREROLL = 1  # seconds before the start from which is decoded, for key frames th
 REORDERED = 17  # packets among which the one that is shown last is stored; H.264 and HEVC reorder 16 at most
 
 DAMAGED = "It is damaged: some frames were left out, and those after them may show traces."
-CUT_SHORT = "It is damaged: it ends early."
 TIMES_MENDED = "Some of its frames have no time of their own: it was set to follow the frame before."
 
 

@@ -21,10 +21,12 @@ from av.video.stream import VideoStream
 
 from deblur_demo.errors import DeblurError, InputError, LimitError
 from deblur_demo.media import plain
+from deblur_demo.media.declared import cut_short
 from deblur_demo.media.paths import check_file, printable, shown
 
 ACCEPTED = "MP4, MOV, WebM, MKV, AVI, MPEG-TS, FLV, OGG or animated GIF"
 HEAD_BYTES = 1024
+CUT_SHORT = "It is damaged: it ends early."
 MAX_PIXELS = 1 << 28  # where a decoder stops by itself; the budgets of the settings are smaller
 
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # that a MOV may begin with
@@ -43,7 +45,7 @@ class Opened:
         video: the stream of pictures.
         sounds: the streams of sound that can be decoded.
         origin: seconds that FFmpeg's times have where the clip begins.
-        notices: which other streams are left out.
+        notices: which other streams are left out, and whether the file ends early.
     """
 
     container: InputContainer
@@ -98,7 +100,8 @@ def opened(path: Path) -> Iterator[Opened]:
     with reading(name):
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
-        kind = recognise(head)
+            kind = recognise(head)
+            damage = [CUT_SHORT] if kind is not None and cut_short(file, kind) else []
         if kind is None:
             raise InputError(f"{name} holds {describe(head)}", ACCEPTED, "Convert it to one of these")
         if kind == "avi" and _avi_rate(head) == 0:  # FFmpeg would take it for 25
@@ -106,7 +109,7 @@ def opened(path: Path) -> Iterator[Opened]:
         options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
         # With the protocol before it, no name can be taken for an address.
         with av.open(f"file:{path}", "r", format=kind, options=options, metadata_errors="replace") as container:
-            yield _choose(container, name)
+            yield _choose(container, name, damage)
 
 
 @contextmanager
@@ -136,7 +139,7 @@ def _avi_rate(head: bytes) -> float | None:
     return rate / scale if scale else 0
 
 
-def _choose(container: InputContainer, name: str) -> Opened:
+def _choose(container: InputContainer, name: str, notices: list[str]) -> Opened:
     """The stream of pictures, the sounds, and the time at which the earliest of them begins."""
     covers, videos = [], []
     for stream in container.streams.video:
@@ -150,7 +153,6 @@ def _choose(container: InputContainer, name: str) -> Opened:
         found = ("sound and a cover picture" if covers else "sound") if sounds else "nothing that moves"
         raise InputError(f"{name} holds {found}, no video", ACCEPTED, "Choose a file with moving pictures")
     video = max(videos, key=_likelihood)
-    notices = []
     if covers:
         notices.append("Its cover picture was left out.")
     if len(videos) > 1:

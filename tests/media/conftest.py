@@ -173,6 +173,7 @@ def make_clip(
     cover: bool = False,
     format: str | None = None,
     options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
     **tags,
 ) -> Path:
     """A clip as other programs make them.
@@ -182,11 +183,11 @@ def make_clip(
         draw: (index, width, height) -> pixels, or a frame that is encoded as it is.
         sound: codec of a mono track at 48 kHz, a tone as long as the pictures unless samples are given.
         turn: degrees counterclockwise for the player to turn by, and whether to mirror left to right then.
-        options: of the encoder.
+        options, container_options: of the encoder, of the container.
         tags: of the codec context, such as ``sample_aspect_ratio``.
     """
     width, height = size
-    with av.open(str(path), "w", format=format) as container:
+    with av.open(str(path), "w", format=format, container_options=container_options) as container:
         stream = container.add_stream(codec, 30, {"bf": "0", "g": "12"} | (options or {}), width=width, height=height)
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = stream.time_base = Fraction(1, clock)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from deblur_demo.errors import InputError, LimitError
 from deblur_demo.media.clip import ClipWriter, is_clip, probe, read_frames, tag_of
+from deblur_demo.media.container import CUT_SHORT
 
 LONG = tuple(range(0, 4000, 40))
 
@@ -193,6 +194,34 @@ def test_50_a_clip_that_ends_early(home, clips):
     assert len(notices) == 1 and "damaged" in notices[0]
     assert len(list(read_frames(home / "d.mp4"))) == writer.frames
     assert len(clips.heard(home / "d.mp4")) / 48000 == pytest.approx(writer.frames / 25, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mkv", "libx264", {}),
+        ("a.webm", "libvpx-vp9", {}),
+        ("a.avi", "mjpeg", {"pix_fmt": "yuvj420p"}),
+        ("a.flv", "libx264", {}),
+        ("a.mp4", "libx264", {"container_options": {"movflags": "frag_keyframe+empty_moov"}}),
+    ],
+)
+def test_50_every_format_tells_that_it_was_cut_off(home, clips, name, codec, options):
+    whole = clips.make(home / name, LONG, codec=codec, **options)
+    raw = whole.read_bytes()
+    for size, notice in ((len(raw), ()), (len(raw) * 6 // 10, (CUT_SHORT,)), (len(raw) - 1, (CUT_SHORT,))):
+        whole.write_bytes(raw[:size])
+        assert probe(whole).notices == notice, size
+        assert 20 < len(list(read_frames(whole))) <= 100
+
+
+def test_50_a_length_left_open_tells_nothing(home, clips):
+    """As a recorder in a browser writes it, which does not know how long it will go on."""
+    raw = bytearray(made(clips, "a.mkv", times=LONG))
+    at = raw.index(b"\x18\x53\x80\x67") + 4
+    raw[at : at + 8] = b"\x01" + b"\xff" * 7
+    (home / "a.mkv").write_bytes(raw)
+    assert probe(home / "a.mkv").notices == ()
 
 
 def test_52_size_changes_in_mid_stream(home, clips):
