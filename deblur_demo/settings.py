@@ -152,7 +152,7 @@ CODEC = Setting(
     words=("h264", "vp9", "av1", "auto"),
     kind=str,
 )
-CRF = Setting("crf", 18, "quality of a written clip: smaller is better and larger in bytes", low=0, high=51)
+CRF = Setting("crf", 18, "quality of a written clip: smaller is better and larger in bytes", low=1, high=51)
 MAX_CLIP_MEGAPIXELS = Setting("max_clip_megapixels", 16, "largest frame of a clip", low=0.01, kind=float)
 MAX_CLIP_FRAMES = Setting("max_clip_frames", 40000, "most frames of a clip", low=1)
 MAX_CLIP_MINUTES = Setting("max_clip_minutes", 30, "longest clip in minutes", low=0.01, kind=float)

@@ -17,7 +17,7 @@ CODEC = "Codec"
 CODEC_HELP = "H.264 plays everywhere; VP9 and AV1 make smaller files and take longer."
 CODECS = {"auto": "H.264, by the graphics card where it can", "h264": "H.264", "vp9": "VP9", "av1": "AV1"}
 CRF = "Quality"
-CRF_HELP = "0 is best and largest; 18 is hard to tell from the original."
+CRF_HELP = "1 is best and largest; 18 is hard to tell from the original."
 NEWEST = "Before | After: frame {number}"
 PLAYER = {
     "player": "Clip, before and after",
