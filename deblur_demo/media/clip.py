@@ -135,7 +135,7 @@ class ClipWriter:
     ):
         size = size or (source.width, source.height)
         if target.is_dir() or not target.suffix:
-            self._sink = FrameFolder(target, tag, resume, size)
+            self._sink = FrameFolder(target, tag, resume, size, source.icc)
         else:
             self._sink = ClipFile(
                 source, target, codec, crf, exact(start), None if end is None else exact(end), tag, resume, size

@@ -61,7 +61,7 @@ class ClipFile:
     ):
         self.frames = 0
         self.notices: list[str] = []
-        self._source, self._target, self._name = source, target, shown(target)
+        self._source, self._target, self._name, self._tag = source, target, shown(target), tag
         self._suffix = target.suffix.lower()
         self._encoder = encoders.find(codec, self._suffix, size, self._name)
         self._size = size
@@ -87,10 +87,12 @@ class ClipFile:
             )
             self._container.metadata["comment"] = tag
             self._stream = self._add_stream(crf)
+            if source.icc is not None:
+                note(self.notices, "A video holds no colour profile: it was left out, and colours may shift.")
             if source.sounds:
                 self._sounds = Sounds(source.path, self._container, self._suffix)
             if resume and target.exists():
-                self._take_over(tag)
+                self._take_over()
 
     def write(self, frame: Frame) -> None:
         """Encode one frame; its time lies behind that of the frame before."""
@@ -114,10 +116,13 @@ class ClipFile:
             self.frames += 1
 
     def close(self, complete: bool = False) -> None:
-        """Bring pictures and sound to their ends and put the file in its place; without frames there is none."""
+        """Bring pictures and sound to their ends and put the file in its place; without frames there is none.
+
+        Nor does what was interrupted take the place of as much or more of the same work.
+        """
         if self._container is None:
             return
-        if self.frames == 0:
+        if self.frames == 0 or not (complete or self._farther()):
             self._discard()
             return
         with self._writing():
@@ -134,6 +139,15 @@ class ClipFile:
             self._container.close()
             self._container = None
             os.replace(self._unfinished, self._target)
+
+    def _farther(self) -> bool:
+        """Whether there are more frames than in a file of the same work that is there already."""
+        try:
+            with opened(self._target) as old:
+                same = tag_of_container(old.container) == self._tag
+                return not same or self.frames > sum(packet.size > 0 for packet in old.container.demux(old.video))
+        except DeblurError:  # none, or none that can be read
+            return True
 
     def _add_stream(self, crf: int) -> av.VideoStream:
         width, height = self._size
@@ -175,9 +189,9 @@ class ClipFile:
                 self._container.mux(self._held)
             self._held = packet
 
-    def _take_over(self, tag: str) -> None:
+    def _take_over(self) -> None:
         """Copy the frames of the existing file, so that the next one written follows its last."""
-        for packet in self._old_packets(tag):
+        for packet in self._old_packets():
             self._last_duration = packet.duration * packet.time_base or self._last_duration
             packet.stream = self._stream
             self._mux([packet])
@@ -185,14 +199,14 @@ class ClipFile:
         if self.frames and self._offset is None:
             self._offset = next(read_file(self._source.path, float(self._start), None, [])).time
 
-    def _old_packets(self, tag: str) -> Iterator[av.Packet]:
+    def _old_packets(self) -> Iterator[av.Packet]:
         """The pictures of the existing file, if it was made as this one is."""
         with opened(self._target) as old:
             video = old.video
             header = video.codec_context.extradata or b""
             codec = video.codec.canonical_name
             same = {
-                "settings": tag_of_container(old.container) == tag,
+                "settings": tag_of_container(old.container) == self._tag,
                 "codec": codec == self._stream.codec.canonical_name,
                 "size": (video.width, video.height) == (self._stream.width, self._stream.height),
                 "encoder": all(unit in header for unit in _units(self._stream.codec_context)),

@@ -43,6 +43,7 @@ class ClipInfo:
         pixel_aspect: width of a pixel by its height, upright.
         sounds: the tracks that a result gets too.
         notices: what is assumed, converted or left out, in sentences for a person.
+        icc: the colour profile of a folder's frames; None: they have none, or it is a file.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class ClipInfo:
     pixel_aspect: Fraction = Fraction(1)
     sounds: tuple[Sound, ...] = ()
     notices: tuple[str, ...] = ()
+    icc: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)

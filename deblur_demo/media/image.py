@@ -240,8 +240,8 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
     """Take away what a format cannot hold, and say so."""
     notices = []
     if photo.pixels.dtype.itemsize == 2 and kind not in ("PNG", "TIFF"):
-        alpha = None if photo.alpha is None else _rounded(photo.alpha)
-        photo = replace(photo, pixels=_rounded(photo.pixels), alpha=alpha)
+        alpha = None if photo.alpha is None else rounded(photo.alpha)
+        photo = replace(photo, pixels=rounded(photo.pixels), alpha=alpha)
         notices.append(f"{kind} holds 8 bits per channel: the 16-bit picture was rounded.")
     if photo.alpha is not None and kind in ("JPEG", "BMP"):
         photo = replace(photo, alpha=None)
@@ -257,5 +257,6 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
     return photo, tuple(notices)
 
 
-def _rounded(deep_plane: ndarray) -> ndarray:
+def rounded(deep_plane: ndarray) -> ndarray:
+    """A uint16 plane or picture as uint8."""
     return cv2.convertScaleAbs(deep_plane, alpha=255 / deep.PEAK)
