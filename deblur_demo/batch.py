@@ -17,7 +17,7 @@ from deblur_demo.errors import InputError, OutputError, SettingError
 from deblur_demo.media import animation
 from deblur_demo.media.clip import is_clip
 from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
-from deblur_demo.media.paths import make_folder, write_text
+from deblur_demo.media.paths import check_apart, check_free, check_report, entries, make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
@@ -42,8 +42,9 @@ class Order:
             as ``step_01_doubt.png`` ...; None: not kept.
         truth: the sharp picture, or a folder that holds it under the same stem; of a clip the sharp
             clip, or its folder of frames; None: there is none.
-        originals: all files given, none of which may be written over.
+        originals: all files and folders given, which may not be written over.
         moving: whether it is a clip.
+        frames: whether the target is a folder for a clip's frames, whatever it is called.
         animation: file for the steps as an animation; None: not made.
     """
 
@@ -53,6 +54,7 @@ class Order:
     truth: Path | None
     originals: tuple[Path, ...]
     moving: bool = False
+    frames: bool = False
     animation: Path | None = None
 
 
@@ -84,7 +86,12 @@ class Outcome:
 
 
 def plan(
-    inputs: list[Path], out: str, steps: Path | None = None, truth: Path | None = None, film: Path | None = None
+    inputs: list[Path],
+    out: str,
+    steps: Path | None = None,
+    truth: Path | None = None,
+    film: Path | None = None,
+    report: Path | None = None,
 ) -> list[Order]:
     """Say where each result goes.
 
@@ -96,12 +103,14 @@ def plan(
         steps: folder that gets a folder of steps for each photo.
         truth: sharp picture of the one photo, or a folder of them.
         film: .webp or .mp4 for the steps of the one photo as an animation.
+        report: where the report is to go, see ``write_report``.
 
     Raises:
-        OutputError: several results for one file, or another suffix of the animation.
+        OutputError: several results for one file, another suffix of the animation, or a report in the
+            place of something else.
         SettingError: one truth for several photos.
     """
-    if truth is not None and len(inputs) > 1 and not truth.is_dir():
+    if truth is not None and len(inputs) > 1 and not os.path.isdir(truth):
         raise SettingError(
             f"there is one sharp picture for {len(inputs)} photos",
             "a folder with one of the same stem for each",
@@ -114,15 +123,19 @@ def plan(
     names = _names(inputs)
     moving = [is_clip(path) for path in inputs]
     path = Path(out)
-    if path.is_dir() or out.endswith(("/", os.sep)) or not path.suffix:
+    into = os.path.isdir(path) or out.endswith(("/", os.sep)) or not path.suffix
+    if into:
         targets = [path / _file(name, source, clip) for name, source, clip in zip(names, inputs, moving, strict=True)]
     elif len(inputs) == 1:
         targets = [path]
     else:
         raise OutputError(f"{out} is one file for {len(inputs)} photos", "a folder", "Change -o")
+    check_apart([*targets, *filter(None, (film, report))])
+    if report is not None:
+        check_report(report)
     originals = (*inputs, *([truth] if truth else []))
     return [
-        Order(source, target, steps and steps / name, truth, originals, clip, film)
+        Order(source, target, steps and steps / name, truth, originals, clip, into and os.path.isdir(source), film)
         for source, name, target, clip in zip(inputs, names, targets, moving, strict=True)
     ]
 
@@ -131,20 +144,21 @@ def _file(name: str, source: Path, clip: bool) -> str:
     """A result's name in a folder; frames become frames again."""
     if not clip:
         return f"{name}.png"
-    return name if source.is_dir() else f"{name}.mp4"
+    return name if os.path.isdir(source) else f"{name}.mp4"
 
 
 def _names(inputs: list[Path]) -> list[str]:
-    """A name for each photo's results: its stem, or with its suffix where stems collide.
+    """A name for each input's results: its stem, or with its suffix where stems collide; a folder's whole name.
 
     Capitals make no difference, as they make none in file names on some systems. What still
     collides, files of the same name from different folders, is numbered.
     """
-    stems = Counter(path.stem.casefold() for path in inputs)
+    wishes = [(path.resolve().name,) * 2 if os.path.isdir(path) else (path.stem, path.name) for path in inputs]
+    stems = Counter(stem.casefold() for stem, _ in wishes)
     names: list[str] = []
     taken: set[str] = set()
-    for path in inputs:
-        wished = path.stem if stems[path.stem.casefold()] == 1 else path.name
+    for stem, whole in wishes:
+        wished = stem if stems[stem.casefold()] == 1 else whole
         name, number = wished, 1
         while name.casefold() in taken:
             number += 1
@@ -177,7 +191,7 @@ def carry_out(
     """
     for path in (order.target, order.animation):
         if path is not None:
-            _check_free(path, order)
+            check_free(path, order.originals)
     written_kind(order.target)
     truth_path = _truth_of(order)
     photo = read_image(order.source, max_megapixels, keep_metadata)
@@ -222,8 +236,8 @@ def carry_out_clip(
     for wish, flag in ((order.steps, "--steps-dir"), (order.animation, "--animation")):
         if wish is not None:
             raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", f"Leave out {flag}")
-    _check_free(order.target, order)
-    make_folder(order.target.parent)
+    check_free(order.target, order.originals)
+    make_folder(order.target if order.frames else order.target.parent)
     for event in deblur_clip(ClipJob(order.source, order.target, truth=order.truth, **wishes), deblurrer, iterations):
         if isinstance(event, FrameReport):
             outcome.frames.append(_plain(event, FRAME_FIGURES))
@@ -234,10 +248,10 @@ def carry_out_clip(
 
 
 def _truth_of(order: Order) -> Path | None:
-    if order.truth is None or not order.truth.is_dir():
+    if order.truth is None or not os.path.isdir(order.truth):
         return order.truth
     stem = order.source.stem
-    same = [p for p in sorted(order.truth.iterdir()) if p.stem == stem and p.suffix.lower() in ACCEPTED_SUFFIXES]
+    same = [p for p in entries(order.truth) if p.stem == stem and p.suffix.lower() in ACCEPTED_SUFFIXES]
     # Of a.jpg and a.png, the one that is called exactly as the photo.
     same = [path for path in same if path.name == order.source.name] or same
     if len(same) != 1:
@@ -254,14 +268,9 @@ def _plain(report: StepReport | FrameReport, names: tuple[str, ...]) -> dict:
     return {name: None if value is not None and math.isinf(value) else value for name, value in figures.items()}
 
 
-def _check_free(path: Path, order: Order) -> None:
-    if path.exists() and any(given.exists() and path.samefile(given) for given in order.originals):
-        raise OutputError(f"{path} is one of the photos given", "a result beside its source", "Change -o")
-
-
 def _write(photo: Photo, path: Path, order: Order) -> tuple[str, ...]:
     """Write one result; gives what its format could not hold."""
-    _check_free(path, order)
+    check_free(path, order.originals)
     make_folder(path.parent)
     return write_image(photo, path)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deblur_demo import reports, settings
-from deblur_demo.errors import DeblurError, OutputError, SettingError
+from deblur_demo.errors import DeblurError, SettingError
 
 SHAKE_KNOBS = (
     settings.LEVEL,
@@ -34,13 +35,18 @@ def main(argv: list[str] | None = None) -> int:
     """
     try:
         options = _parser().parse_args(argv)
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
     except DeblurError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted. Files already written are kept.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read this has left, as `head` does; nor is there anybody at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,7 +169,7 @@ def _place(raw: str) -> Path | str:
 def _deblur(options: argparse.Namespace) -> int:
     from deblur_demo import batch, clips, pipeline
 
-    orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation)
+    orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation, options.json)
     knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "size", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)
@@ -199,19 +205,24 @@ def _deblur(options: argparse.Namespace) -> int:
 def _blur(options: argparse.Namespace) -> int:
     from deblur_demo import lab
     from deblur_demo.media.image import read_image, write_image
-    from deblur_demo.media.paths import make_folder, write_text
+    from deblur_demo.media.paths import check_apart, check_free, check_report, make_folder, write_text
 
+    outputs = [path for path in (options.out, options.sharp, options.json) if path]
+    check_apart(outputs)
+    if options.json:
+        check_report(options.json)
+    for path in outputs:
+        check_free(path, [options.source])
     wanted = {knob.name: getattr(options, knob.name) for knob in SHAKE_KNOBS}
     shake = lab.read_shake(options.path) if options.path else lab.Shake(**wanted)
     shaken = lab.shake_photo(read_image(options.source), shake)
-    files = {options.out: shaken.blurred}
+    files = [(options.out, shaken.blurred)]
     if options.sharp:
-        files[options.sharp] = shaken.sharp
+        files.append((options.sharp, shaken.sharp))
     if options.levels_dir:
-        files |= {options.levels_dir / f"TL{level:02d}.png": photo for level, photo in shaken.levels.items()}
-    for path, photo in files.items():
-        if path.exists() and path.samefile(options.source):
-            raise OutputError(f"{path} is the photo given", "another file", "Change the name")
+        files += [(options.levels_dir / f"TL{level:02d}.png", photo) for level, photo in shaken.levels.items()]
+    for path, photo in files:
+        check_free(path, [options.source])
         make_folder(path.parent)
         print(path, *write_image(photo, path), sep="\n  ")
     if options.json:

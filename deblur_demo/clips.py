@@ -23,6 +23,7 @@ from deblur_demo.errors import InputError, SettingError
 from deblur_demo.flicker import Flicker
 from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame, probe, read_frames
 from deblur_demo.media.frames import to_pixels, to_tensor
+from deblur_demo.media.paths import printable
 from deblur_demo.models import checkpoint
 from deblur_demo.pipeline import Job
 from deblur_demo.runtime.ahead import Behind, ahead
@@ -63,7 +64,7 @@ class ClipJob:
     def __post_init__(self):
         for knob in (CODEC, CRF):
             object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
-        if not (0 <= self.start < (float("inf") if self.end is None else self.end)):
+        if not 0 <= self.start < (math.inf if self.end is None else self.end) or self.end == math.inf:
             raise SettingError(
                 f"the part from {self.start:g} s to {'the end' if self.end is None else f'{self.end:g} s'} is empty",
                 "a start of at least 0 and an end after it",
@@ -214,7 +215,8 @@ def _tag(job: ClipJob) -> str:
     """Two results with the same tag are parts of the same work."""
     size = job.source.stat().st_size if job.source.is_file() else 0
     side = ", side by side" if job.side_by_side else ""
-    return f"deblurred: {job.maker}; from {job.source.name} ({size} bytes), {job.start:g} s to {job.end or 'end'}{side}"
+    source = f"{printable(job.source.name)} ({size} bytes), {job.start:g} s to {job.end or 'end'}"
+    return f"deblurred: {job.maker}; from {source}{side}"
 
 
 def expected_frames(info: ClipInfo, job: ClipJob) -> int | None:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from skimage import data
 
-from deblur_demo.media.image import Photo
+from deblur_demo.cli import main
+from deblur_demo.media.image import Photo, write_image
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 
@@ -53,6 +54,23 @@ def sharp_photo() -> Photo:
 def shaky_photo(sharp_photo) -> Photo:
     """The same, smeared over 9 pixels."""
     return Photo(cv2.blur(sharp_photo.pixels, (9, 1)))
+
+
+@pytest.fixture
+def deblur(lively_checkpoint):
+    """Runs the deblur command with quick, exactly reproducible settings."""
+
+    def run(*words: object, iterations: object = 2) -> int:
+        fixed = ["--checkpoint", lively_checkpoint, "--iterations", iterations, "--device", "cpu"]
+        return main(["deblur", *map(str, [*words, *fixed]), "--precision", "fp32"])
+
+    return run
+
+
+@pytest.fixture
+def shaky(tmp_path, shaky_photo) -> Path:
+    write_image(shaky_photo, tmp_path / "shaky.png")
+    return tmp_path / "shaky.png"
 
 
 SOUND_RATE = 48_000

@@ -29,23 +29,6 @@ from deblur_demo.verdict import Verdict
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture
-def deblur(lively_checkpoint):
-    """Runs the deblur command with quick, exactly reproducible settings."""
-
-    def run(*words: object, iterations: object = 2) -> int:
-        fixed = ["--checkpoint", lively_checkpoint, "--iterations", iterations, "--device", "cpu"]
-        return main(["deblur", *map(str, [*words, *fixed]), "--precision", "fp32"])
-
-    return run
-
-
-@pytest.fixture
-def shaky(tmp_path, shaky_photo) -> Path:
-    write_image(shaky_photo, tmp_path / "shaky.png")
-    return tmp_path / "shaky.png"
-
-
 def test_one_photo_to_one_file(deblur, shaky, tmp_path, shaky_photo, lively_checkpoint, capsys):
     assert deblur(shaky, "-o", tmp_path / "new" / "out.png") == 0
     deblurrer = open_deblurrer(Job(checkpoint=lively_checkpoint, device="cpu", precision="fp32"))
@@ -183,19 +166,6 @@ def test_a_truth_of_another_size_fails_its_file(deblur, shaky, tmp_path, sharp_p
     assert "72x40" in line and "72x48" in line and not (tmp_path / "out.png").exists()
 
 
-def test_no_photo_given_is_ever_written_over(deblur, shaky, tmp_path, shaky_photo, capsys):
-    before = shaky.read_bytes()
-    link = tmp_path / "link.png"
-    link.symlink_to(shaky)
-    for out in (shaky, tmp_path, link):
-        assert deblur(shaky, "-o", out) == 1
-        assert "is one of the photos given" in capsys.readouterr().err
-    other = tmp_path / "truth.png"
-    write_image(shaky_photo, other)
-    assert deblur(shaky, "-o", other, "--truth", other) == 1
-    assert shaky.read_bytes() == before
-
-
 @pytest.mark.parametrize("out", ["out.xyz", "file.png/out.png"])
 def test_a_target_that_cannot_be_is_refused_without_a_trace(deblur, shaky, tmp_path, out, capsys):
     (tmp_path / "file.png").write_bytes(b"a file where a folder should be")
@@ -245,7 +215,7 @@ def test_what_concerns_the_whole_job_is_one_line(shaky, tmp_path, capsys, monkey
         (["--model", "mtrnn"], "no trained weights of mtrnn"),
         (["--model", "mtrnm"], "Did you mean 'mtrnn'"),
         (["--checkpoint", str(tmp_path / "absent.safetensors")], "no card"),
-        (["--checkpoint", str(shaky)], "no card"),
+        (["--checkpoint", str(shaky)], "not a .safetensors file"),
     ):
         assert main(["deblur", str(shaky), "-o", str(tmp_path / "out"), *words]) == 1
         (line,) = capsys.readouterr().err.splitlines()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import deque
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -107,6 +111,22 @@ def test_closed_early_it_leaves_what_is_done_and_resuming_completes_it(clip_job,
         assert metrics.psnr(luma(ours.pixels), luma(theirs.pixels)) > 33
 
 
+def test_a_second_run_that_is_interrupted_does_not_replace_more_of_the_same(clip_job, deblurrer):
+    def interrupted(job: ClipJob, frames: int) -> bytes:
+        with closing(deblur_clip(job, deblurrer, 1)) as events:
+            done = (event for event in events if isinstance(event, FrameReport))
+            deque(islice(done, frames), maxlen=0)
+        return job.target.read_bytes()
+
+    first = interrupted(clip_job, 3)
+    assert interrupted(clip_job, 1) == interrupted(clip_job, 3) == first
+    assert os.listdir(clip_job.target.parent) == [clip_job.target.name]
+    interrupted(clip_job, 4)
+    assert times(clip_job.target) == list(CLIP_TIMES[:4])
+    interrupted(replace(clip_job, maker="another network"), 2)
+    assert times(clip_job.target) == list(CLIP_TIMES[:2])
+
+
 def test_going_on_with_another_works_result_is_refused(clip_job, deblurrer):
     list(deblur_clip(clip_job, deblurrer, 1))
     with pytest.raises(OutputError, match="continued"):
@@ -147,7 +167,7 @@ def test_the_truth_gives_figures_for_every_frame(clip_job, deblurrer, tmp_path):
 
 
 def test_a_part_that_is_empty_is_refused(shaky_clip, tmp_path):
-    for start, end in ((2, 1), (-1, 5), (1, 1), (float("nan"), None)):
+    for start, end in ((2, 1), (-1, 5), (1, 1), (float("nan"), None), (0, float("inf"))):
         with pytest.raises(SettingError, match="--start"):
             ClipJob(shaky_clip, tmp_path / "out.mp4", start=start, end=end)
 

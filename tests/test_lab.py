@@ -150,4 +150,4 @@ def test_the_command_line_blurs_and_repeats(photo, tmp_path, capsys):
     assert main([*map(str, repeat)]) == 0
     assert metrics.psnr(read_image(tmp_path / "b.png").pixels, expected.blurred.pixels) > 50
     assert main(["blur", str(tmp_path / "sharp.png"), "-o", str(tmp_path / "sharp.png")]) == 1
-    assert "is the photo given" in capsys.readouterr().err
+    assert "is one of the files given" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,6 +54,62 @@ def check_file(path: Path, what: str, accepted: str) -> int:
     if size == 0:
         raise InputError(f"{name} is empty (0 bytes)", accepted, "Copy or export it again")
     return size
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted.
+
+    Raises:
+        InputError: it cannot be listed.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"{shown(folder)} cannot be opened: {error.strerror}", "a folder that may be read", "Check the path"
+        ) from error
+
+
+def check_free(path: Path, originals: Iterable[Path]) -> None:
+    """Refuse to write over what was given.
+
+    Args:
+        path: a file or folder to be written.
+        originals: files and folders that were given; the files in such a folder were, too.
+
+    Raises:
+        OutputError: it is one of them.
+    """
+    if not os.path.exists(path):
+        return
+    for given in filter(os.path.exists, originals):
+        inside = os.path.isdir(given) and os.path.isfile(path) and os.path.samefile(path.parent, given)
+        if inside or os.path.samefile(path, given):
+            raise OutputError(f"{path} is one of the files given", "a result beside its source", "Change the name")
+
+
+def check_apart(outputs: Iterable[Path]) -> None:
+    """Refuse to write two results into one file.
+
+    Raises:
+        OutputError: two have the same name.
+    """
+    taken = set()
+    for path in outputs:
+        place = os.path.realpath(path)
+        if place in taken:
+            raise OutputError(f"{path} would hold two results", "a name for each", "Change one of them")
+        taken.add(place)
+
+
+def check_report(path: Path) -> None:
+    """Refuse to replace anything but a report by a report; a photo that follows the flag is easily taken for its name.
+
+    Raises:
+        OutputError: there is such a file, and it is not called .json.
+    """
+    if os.path.isfile(path) and path.suffix.lower() != ".json":
+        raise OutputError(f"{path} exists and is no report", "a new name, or a .json to replace", "Change --json")
 
 
 def make_folder(path: Path) -> None:

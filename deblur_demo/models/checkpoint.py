@@ -98,17 +98,19 @@ def read_card(weights: Path) -> Card:
     """The card beside a weights file.
 
     Raises:
-        CheckpointError: there is none, or it is not a card.
+        CheckpointError: the file is not called as weights are, or there is no card, or it is none.
     """
+    check_suffix(weights)
     path = weights.with_suffix(".json")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         card = Card(**{**raw, "data": tuple(raw.get("data", ()))})
         _check_types(card)
         return card
-    except FileNotFoundError as error:
+    except OSError as error:
+        reason = "" if isinstance(error, FileNotFoundError) else f" that can be read: {error.strerror}"
         raise CheckpointError(
-            f"{weights.name} has no card {path.name} beside it",
+            f"{weights.name} has no card {path.name} beside it{reason}",
             "a .safetensors file with its .json card",
             "Make both with: python -m deblur_demo convert",
         ) from error
@@ -149,7 +151,6 @@ def load(weights: Path) -> tuple[Restorer, Card]:
         CheckpointError: not safetensors, hash or shape differs, a key is missing, left over,
             not floating point, or holds a value that is not finite. The message names the key.
     """
-    check_suffix(weights)
     card = read_card(weights)
     digest = sha256(weights)
     if card.sha256 and digest != card.sha256:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.models import checkpoint, registry
@@ -106,9 +107,9 @@ def write(conversion: Conversion, target: Path, card: Card) -> Card:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         return checkpoint.save(conversion.network, target, card, conversion.dtype)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise OutputError(
-            f"{target} cannot be written: {error.strerror or error}",
+            f"{target} cannot be written: {getattr(error, 'strerror', None) or error}",
             "a writable folder with space left",
             "Choose another place (-o, or DEBLUR_CACHE for the cache) or make room",
         ) from error

@@ -1,0 +1,162 @@
+"""The command line loses nothing: photos given, references and finished results outlive a slip or an interruption."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ImageCms
+
+from deblur_demo.cli import main
+from deblur_demo.media.clip import read_frames
+from deblur_demo.media.image import Photo, read_image, write_image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_no_photo_given_is_ever_written_over(deblur, shaky, tmp_path, shaky_photo, capsys):
+    before = shaky.read_bytes()
+    link = tmp_path / "link.png"
+    link.symlink_to(shaky)
+    for out in (shaky, tmp_path, link):
+        assert deblur(shaky, "-o", out) == 1
+        assert "is one of the files given" in capsys.readouterr().err
+    other = tmp_path / "truth.png"
+    write_image(shaky_photo, other)
+    assert deblur(shaky, "-o", other, "--truth", other) == 1
+    assert shaky.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["-o", "new.png", "--json", "shaky.png"], "is no report"),
+        (["-o", "new.png", "--json", "new.png"], "two results"),
+        (["-o", "new.webp", "--animation", "new.webp"], "two results"),
+        (["-o", "new/", "--json", "new/../new/shaky.png"], "two results"),
+    ],
+)
+def test_two_results_never_share_a_file(deblur, shaky, tmp_path, monkeypatch, capsys, words, found):
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*")}
+    assert deblur("shaky.png", *words) == 1
+    assert found in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("flag", ["--json", "--sharp"])
+def test_a_shaken_photo_stays_as_it_was(shaky, tmp_path, capsys, flag):
+    before = shaky.read_bytes()
+    for other in (shaky, tmp_path / "out.png"):
+        assert main(["blur", str(shaky), "-o", str(tmp_path / "out.png"), flag, str(other)]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert os.listdir(tmp_path) == ["shaky.png"] and shaky.read_bytes() == before
+
+
+def test_a_report_may_be_replaced_and_may_go_to_a_stream(deblur, shaky, tmp_path):
+    for name in (tmp_path / "report.json", tmp_path / "report.json", "/dev/null"):
+        assert deblur(shaky, "-o", tmp_path / "out.png", "--json", name) == 0
+
+
+def test_results_go_into_a_folder_of_references_under_new_names_only(deblur, shaky, tmp_path, sharp_photo, capsys):
+    folder = tmp_path / "sharp"
+    folder.mkdir()
+    write_image(sharp_photo, folder / "shaky.png")
+    before = (folder / "shaky.png").read_bytes()
+    assert deblur(shaky, "-o", folder, "--truth", folder) == 1
+    assert "is one of the files given" in capsys.readouterr().err
+    assert (folder / "shaky.png").read_bytes() == before
+    assert deblur(shaky, "-o", folder / "result.png", "--truth", folder) == 0
+
+
+def frames_folder(path: Path, sharp: np.ndarray, count: int = 4, **parts: object) -> Path:
+    path.mkdir(parents=True)
+    for index in range(count):
+        write_image(Photo(np.roll(sharp, index, 1), **parts), path / f"frame_{index:06d}.png")
+    return path
+
+
+def test_frames_outlive_a_part_without_any_and_an_interrupted_second_run(
+    deblur, sharp_photo, tmp_path, monkeypatch, capsys
+):
+    source = frames_folder(tmp_path / "in" / "take", sharp_photo.pixels)
+    out = tmp_path / "out"
+    (out / "take").mkdir(parents=True)
+    (out / "take" / "tag.txt").write_text("of the visitor's own")
+    assert deblur(source, "-o", out, iterations=1) == 0
+    names = sorted(path.name for path in (out / "take").glob("*.png"))
+    assert len(names) == 4
+    assert deblur(source, "-o", out, "--start", 5) == 1
+    assert "shows nothing from 5 s on" in capsys.readouterr().err
+    assert sorted(path.name for path in (out / "take").glob("*.png")) == names
+
+    (source / "frame_000002.png").write_bytes(b"damaged meanwhile")
+    assert deblur(source, "-o", out, iterations=1) == 1
+    assert sorted(path.name for path in (out / "take").glob("*.png")) == names
+    assert (out / "take" / "tag.txt").read_text() == "of the visitor's own"
+    assert deblur(source, "-o", out, iterations=3) == 1, "other settings"
+    assert sorted(path.name for path in (out / "take").glob("*.png")) == names[:2], "of one kind"
+
+
+def test_a_shorter_part_leaves_no_frames_of_the_longer_behind_it(deblur, sharp_photo, tmp_path):
+    source = frames_folder(tmp_path / "in" / "take", sharp_photo.pixels)
+    for end, count in ((1, 4), (0.1, 3)):
+        assert deblur(source, "-o", tmp_path / "out", "--end", end, iterations=1) == 0
+        assert len(list((tmp_path / "out" / "take").glob("*.png"))) == count
+
+
+def test_frames_keep_their_profile_and_their_names_dots(deblur, sharp_photo, tmp_path, capsys):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    deep = sharp_photo.pixels.astype(np.uint16) * 257 - 1
+    source = frames_folder(tmp_path / "2024.05.01", np.maximum(deep, 0), 2, icc=profile)
+    assert deblur(source, source, "-o", tmp_path / "out", iterations=1) == 0
+    assert "16 bits per channel were rounded" in capsys.readouterr().out
+    for name in ("2024.05.01", "2024.05.01-2"):
+        assert read_image(tmp_path / "out" / name / "frame_000001.png").icc == profile
+    first = next(read_frames(source)).pixels
+    assert np.array_equal(first, sharp_photo.pixels), "rounded, not cut off"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of its own, and signals")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_who_ends_it_gets_a_clip_of_what_is_done(shaky_clip, lively_checkpoint, tmp_path, number):
+    words = ["-o", tmp_path / "out.mp4", "--checkpoint", lively_checkpoint, "--device", "cpu", "--iterations", "10"]
+    screen, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deblur_demo", "deblur", *map(str, [shaky_clip, *words])],
+        cwd=ROOT,
+        stderr=terminal,
+        preexec_fn=lambda: signal.signal(getattr(signal, number), signal.SIG_DFL),
+    )
+    os.close(terminal)
+    said = ""
+    while "frame 0 " not in said:
+        said += os.read(screen, 1000).decode()
+    process.send_signal(getattr(signal, number))
+    assert process.wait(timeout=60) == 130
+    os.close(screen)
+    assert 1 <= len(list(read_frames(tmp_path / "out.mp4"))) < 6
+    assert os.listdir(tmp_path) == ["out.mp4"]
+
+
+def test_what_stops_the_program_leaves_one_line(deblur, shaky, tmp_path, capsys):
+    long = tmp_path / f"{300 * 'x'}.png"
+    for words in (["-o", long], ["-o", tmp_path / "a.png", "--truth", long]):
+        assert deblur(shaky, *words) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    for place in (".", shaky / "x.safetensors", tmp_path / "shaky.pt"):
+        assert main(["deblur", str(shaky), "-o", str(tmp_path / "a.png"), "--checkpoint", str(place)]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_who_reads_only_the_first_line_may_leave(tmp_path):
+    listing = subprocess.Popen(
+        [sys.executable, "-m", "deblur_demo", "models"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    listing.stdout.close()
+    assert listing.communicate(timeout=60)[1] == b"" and listing.returncode == 1
