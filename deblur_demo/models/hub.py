@@ -127,7 +127,6 @@ def bring(source: HubFile, folder: Path, largest: int, largest_card: int) -> Pat
         CheckpointError: as ``download``; or a file is larger.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
 
     card = Path(source.file).with_suffix(".json").as_posix()
     try:
@@ -142,7 +141,9 @@ def bring(source: HubFile, folder: Path, largest: int, largest_card: int) -> Pat
             )
             target = folder / Path(file).name
             os.replace(fetched, target)
-    except (OSError, ValueError, HfHubHTTPError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # the client lets what its HTTP library raises through, whichever that is
         raise _explained(error, source) from error
     finally:
         shutil.rmtree(folder / "hub", ignore_errors=True)  # what the client notes beside its files

@@ -16,7 +16,9 @@ from deblur_demo.ui.runs import Run, expire
 _SCROLL_TO_STAGE = """() => {
   const [status, phone] = [document.querySelector("#%s-status"), window.innerWidth < 768];
   if (phone) status.parentElement.style.minHeight = "100vh";
-  status.scrollIntoView({ block: phone ? "start" : "nearest" });
+  const { top, bottom } = status.getBoundingClientRect();
+  // Not by scrollIntoView, from where the Tab key would go on; Cancel comes next.
+  window.scrollBy(0, phone ? top - 12 : Math.min(top - 12, 0) || Math.max(bottom - window.innerHeight, 0));
   return [];
 }"""
 
@@ -54,12 +56,15 @@ class JobControls:
             if obeyed:
                 return {self.status: gr.skip()}  # it has had the last word itself
             updates = self.resting(views.status(text.CANCELLED, "idle"))
-            # Results of the run before stay if this one never got its turn.
-            return updates if run is not None and run.kept else {**updates, self.state: None, **clear()}
+            # The run never got its turn, so what is on the stage stays, unless it was deleted meanwhile.
+            return updates if run is None or run.kept else {**updates, self.state: None, **clear()}
+
+        def waiting() -> Updates:
+            return {self.status: views.status(text.WAITING, "busy"), self.cancel: gr.update(interactive=True)}
 
         # The library starts listeners one after the other, so this one must come first: waiting can be cancelled, too.
         scroll = _SCROLL_TO_STAGE % self.screen
-        self.run.click(lambda: gr.update(interactive=True), outputs=self.cancel, js=scroll, **AT_ONCE)
+        self.run.click(waiting, outputs=[self.status, self.cancel], js=scroll, **AT_ONCE)
         job = self.run.click(
             work,
             [*inputs, self.state],
@@ -85,6 +90,20 @@ class JobControls:
 
     def resting(self, status: str) -> Updates:
         return {self.status: status, self.run: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
+
+    def without_result(self, run: Run | None, previous: Run | None, status: str, cleared: Updates) -> Updates:
+        """After a run that has nothing to keep: what is on the stage stays if it is not of this run.
+
+        Args:
+            run: None if it did not even begin.
+            previous: the run before.
+            status: why there is nothing.
+            cleared: updates that take the run off the stage.
+        """
+        updates = self.resting(status)
+        if run is None:
+            return updates
+        return {**updates, self.state: None, **cleared} if run.staged else {**updates, self.state: previous}
 
 
 def place_states(hours: float) -> dict[str, gr.State]:

@@ -52,7 +52,7 @@ class Run:
         self.folder = self.folder_of(root, self.token)
         self.done = False
         self._before: list[Run] = []
-        self._shown = False
+        self._staged = False
         self._unwanted, self._ended = Event(), Event()
         with on_disk(self.folder):
             self.folder.mkdir(parents=True)
@@ -68,17 +68,22 @@ class Run:
         return self._ended.is_set()
 
     @property
+    def staged(self) -> bool:
+        """Whether the page has seen anything of it."""
+        return self._staged
+
+    @property
     def kept(self) -> bool:
         """Whether there is something to look at."""
         return self.done and self.folder.exists()
 
     def replace(self, *others: Run | None) -> None:
-        """Take the place of runs that are on the stage: their files go when this one is there, or ends."""
+        """Take the place of runs that are on the stage: their files go when this one is there, or has a result."""
         self._before += [run for run in others if run is not None]
 
     def on_stage(self) -> None:
         """Say that the page shows this run from now on."""
-        self._shown = True
+        self._staged = True
         self._retire()
 
     def _retire(self) -> None:
@@ -111,10 +116,15 @@ class Run:
         return True
 
     def end(self) -> None:
-        """Say that nothing more will come; without a result the folder goes, at once if no page has seen it."""
-        self._retire()
+        """Say that nothing more will come; without a result the folder goes, at once if no page has seen it.
+
+        What such a run was to replace stays then, as it is on the stage still.
+        """
+        if self.done or self._staged:
+            self._retire()
+        self._before.clear()
         if not self.done:
-            self.leave() if self._shown else self.discard()
+            self.leave() if self._staged else self.discard()
         self._ended.set()
 
     def leave(self) -> None:

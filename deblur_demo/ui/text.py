@@ -74,11 +74,12 @@ NO_VALUE = "–"
 # Status
 PROGRESS = "Progress"
 READY = "Ready."
+WAITING = "Waiting for its turn …"
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
 NEITHER_LOST = "{trouble} What was finished before is kept."
-UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another photo."
+UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another file."
 
 # Refusals
 NO_CLIP = ("No clip is chosen yet", "one video file", "Drop a clip")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import huggingface_hub
 import pytest
 
 from deblur_demo.errors import CheckpointError
@@ -42,6 +43,14 @@ def test_a_stranger_has_no_login_and_no_unbounded_disk(server, published, tmp_pa
 def test_a_stranger_is_told_what_is_not_there(published, tmp_path, address, named):
     with pytest.raises(CheckpointError, match=named):
         hub.bring(hub.parse(address), tmp_path / "brought", 6_000_000, 100_000)
+
+
+def test_a_stranger_is_told_that_the_hub_cannot_be_reached(published, tmp_path, monkeypatch):
+    template = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"  # where nobody answers
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    with pytest.raises(CheckpointError, match="cannot be fetched"):
+        hub.bring(published, tmp_path / "brought", 6_000_000, 100_000)
+    assert not list((tmp_path / "brought").rglob("*"))
 
 
 def test_what_a_visitor_names_reaches_his_shelf(server, published, tmp_path, monkeypatch):

@@ -145,6 +145,20 @@ def test_cancel_in_mid_run_has_the_last_word_and_leaves_nothing(page, shaky):
     assert run.ended and not files(page) and not list(page.cache.iterdir())
 
 
+def test_cancelled_among_several_photos_those_that_are_done_are_kept(page, shaky):
+    s, updates = page.screen, []
+    for update in page.deblur(*asked([shaky, shaky])):
+        updates.append(update)
+        if "(2 of 2), iteration 2" in update.get(s.job.status, ""):
+            run = next(update[s.job.state] for update in updates if s.job.state in update)
+            run._unwanted.set()
+    last = updates[-1]
+    assert "Cancelled. 1 photo is finished and kept." in last[s.job.status] and last[s.job.state] is run and run.kept
+    assert [len(result.steps) for result in run.results] == [4]
+    assert Path(value(last[s.steps_zip])).is_file() and last[s.viewer]["right"] == 3
+    assert {Path(name).parent.name for name in files(page)} == {"001"}
+
+
 def test_a_run_that_never_began_leaves_the_one_before(page, shaky):
     *_, last = page.deblur(*asked([shaky], iterations=1))
     first = last[page.screen.job.state]
@@ -187,13 +201,17 @@ def test_when_every_photo_is_bad_nothing_is_kept(page, tmp_path):
     assert last[page.screen.job.state] is None and not files(page)
 
 
-def test_the_next_run_replaces_the_last_but_a_refused_one_does_not(page, shaky):
+def test_the_next_run_replaces_the_last_but_a_refused_one_does_not(page, shaky, tmp_path):
     s = page.screen
     *_, last = page.deblur(*asked([shaky], iterations=1))
     first = last[s.job.state]
     with pytest.warns(UserWarning, match="No photo"):
         *_, refused = page.deblur(*asked([], previous=first))
     assert first.folder.exists() and s.job.state not in refused
+    (tmp_path / "bad.png").write_text("<html></html>")
+    with pytest.warns(UserWarning, match="bad.png"):
+        *_, refused = page.deblur(*asked([str(tmp_path / "bad.png")], previous=first))
+    assert first.kept and refused[s.job.state] is first and not {s.viewer, s.results} & refused.keys()
     *_, last = page.deblur(*asked([shaky], iterations=1, previous=first))
     assert not first.folder.exists() and last[s.job.state].folder.exists()
 
@@ -230,6 +248,8 @@ def test_an_examples_reference_goes_with_it_and_a_visitors_stays(page):
     assert read_image(photo).pixels.shape == read_image(truth).pixels.shape
     assert page.change_photos(truth)[s.truth] is None
     assert page.change_photos("/uploads/mine.png")[s.truth] == gr.skip()
+    snapped = page.take_snapshot([photo], "/uploads/snapshot.png", truth)
+    assert snapped[s.photos] == [photo, "/uploads/snapshot.png"] and snapped[s.truth] is None
     assert page.pick_example(SimpleNamespace(index=0))[s.truth] is None
 
 

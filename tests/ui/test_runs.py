@@ -43,6 +43,21 @@ def test_the_run_before_stays_until_another_is_on_the_stage(tmp_path, staged):
     assert run.kept and not before.folder.exists()
 
 
+def test_the_run_before_stays_after_one_that_no_page_has_seen(tmp_path):
+    before, run = Run(tmp_path), Run(tmp_path)
+    before.done = True
+    before.end()
+    run.replace(before)
+    run.end()
+    assert before.kept and not run.folder.exists()
+    for _ in range(2):  # and the one after that replaces it
+        run = Run(tmp_path)
+        run.replace(before)
+        run.on_stage()
+        run.end()
+    assert not before.folder.exists()
+
+
 @pytest.mark.parametrize("done", [False, True])
 def test_what_is_done_is_kept(tmp_path, done):
     run = Run(tmp_path)

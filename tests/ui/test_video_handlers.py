@@ -5,12 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
 
 from deblur_demo.media.clip import probe, read_frames
+from deblur_demo.media.clip_reader import exact
 from deblur_demo.media.image import read_image
 from deblur_demo.ui import examples, text
 from deblur_demo.ui.bench import Bench
@@ -120,7 +122,8 @@ def test_cancel_before_the_first_frame_leaves_nothing(page, clip):
         if run := update.get(s.job.state, run):
             run._unwanted.set()
     assert text.CANCELLED in updates[-1][s.job.status] and updates[-1][s.job.state] is None
-    assert updates[-1][s.welcome] == gr.update(visible=True) and not files(page)
+    assert not {s.welcome, s.player, s.live} & updates[-1].keys(), "the clip is still there to look at"
+    assert not files(page)
 
 
 def test_a_page_that_is_closed_in_mid_run_leaves_nothing(page, clip):
@@ -174,6 +177,25 @@ def test_the_next_run_replaces_the_last(page, clip):
     *_, last = page.deblur(*asked(clip))
     *_, after = page.deblur(*asked(clip, end=0.1, previous=last[s.job.state]))
     assert not last[s.job.state].kept and after[s.job.state].kept and len(after[s.job.state].frames) == 3
+
+
+def test_a_run_without_a_frame_leaves_the_result_before(page, clip):
+    s = page.screen
+    *_, last = page.deblur(*asked(clip))
+    first = last[s.job.state]
+    with pytest.warns(UserWarning, match="shows nothing from 7 s on"):
+        *_, refused = page.deblur(*asked(clip, start=7, previous=first))
+    assert first.kept and refused[s.job.state] is first and not {s.player, s.results} & refused.keys()
+
+
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(30), Fraction(30000, 1001), Fraction(25), Fraction(120)])
+def test_a_part_begins_and_ends_at_the_frames_that_are_shown(page, rate):
+    times = [index / rate for index in range(200)]
+    for here, begin in enumerate(times):
+        event = SimpleNamespace(seconds=float(begin))
+        start, end = page.begin_here(event)[page.screen.start], page.end_here(event)[page.screen.end]
+        assert [time for time in times if exact(start) <= time] == times[here:]
+        assert [time for time in times if time < exact(end)] == times[:here]
 
 
 def test_a_clip_is_described_and_shown_as_soon_as_it_is_there(page, clip):

@@ -121,7 +121,7 @@ class CompareHandlers:
                 trouble = text.UNEXPECTED
             if run is not None:
                 run.elapsed = time.monotonic() - start
-            yield self._finished(run, trouble)
+            yield self._finished(run, previous, trouble)
         finally:
             if run is not None:
                 run.end()
@@ -149,13 +149,12 @@ class CompareHandlers:
             s.archive: gr.update(value=None, interactive=False),
         }
 
-    def _finished(self, run: CompareRun | None, trouble: str | None) -> Updates:
+    def _finished(self, run: CompareRun | None, previous: CompareRun | None, trouble: str | None) -> Updates:
         """What there is to keep, and why it is not more if it is not."""
         s = self.screen
         if run is None or not run.results:
             line, kind = (trouble, "error") if trouble else (text.CANCELLED, "idle")
-            updates = s.job.resting(views.status(line, kind))
-            return updates if run is None else {**updates, s.job.state: None, **self.clear()}
+            return s.job.without_result(run, previous, views.status(line, kind), self.clear())
         done, count = len(run.results), len(run.expected)
         cancelled = not run.complete and not trouble
         run.pack()

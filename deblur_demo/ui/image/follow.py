@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.order import ImageOrder
@@ -22,7 +21,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
     """Deblur one photo of an order into a run.
 
     Args:
-        run: gets the photo's steps and their ZIP; nothing of a photo that fails.
+        run: gets the photo's steps and their ZIP; nothing of a photo that fails or is cancelled.
         order: what was asked for.
         deblurrer: the network, placed on its device.
         number: which of the order's photos, from 1.
@@ -60,6 +59,6 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                 yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
         more = deblurrer.model.traits.adjustable(order.job.iterations)
         run.finish(judge(first, newest, more, order.job.size, deblurrer.model.learned))
-    except DeblurError:
+    except Exception:  # also when it is cancelled
         run.drop()
         raise

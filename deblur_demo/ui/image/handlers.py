@@ -70,7 +70,7 @@ class ImageHandlers:
         gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **AT_ONCE)
         webcam = [s.webcam, s.webcam_toggle]
         s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **AT_ONCE)
-        s.webcam.input(self.take_snapshot, [s.photos, s.webcam], [s.photos, *webcam], **AT_ONCE)
+        s.webcam.input(self.take_snapshot, [s.photos, s.webcam, s.truth], [s.photos, s.truth, *webcam], **AT_ONCE)
 
     # A run
 
@@ -78,33 +78,35 @@ class ImageHandlers:
         """Deblur every photo, telling the page about each tile and each step.
 
         Trouble with one of several photos does not stop the others. However it ends, cancelled
-        included, files are kept only if there is something to show.
+        included, photos that are finished are kept.
 
         Args:
             photos, truth, metadata: as the page has them.
             rest: ``Knobs.values``, and the run before or None.
         """
         *knobs, previous = rest
-        job, run = self.screen.job, None
+        job, run, finished, trouble = self.screen.job, None, None, None
         try:
-            order = ImageOrder.of(photos, truth, metadata, **asked(*knobs))
-            yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
-            deblurrer = self.bench.deblurrer(order.job)
-            run = ImageRun(self.cache)
-            run.replace(previous)
-            yield {job.state: run}
-            start = time.monotonic()
-            yield from self._deblur_all(run, order, deblurrer)
-            run.done = True
-            yield self._finished(run, len(order.photos), time.monotonic() - start)
-        except Cancelled:
-            yield self._stopped(text.CANCELLED, "idle", cleared=True)
-        except DeblurError as error:
-            gr.Warning(escape(str(error)))
-            yield self._stopped(str(error), "error", cleared=run is not None)
-        except Exception:
-            _log.exception("a run failed")
-            yield self._stopped(text.UNEXPECTED, "error", cleared=run is not None)
+            try:
+                order = ImageOrder.of(photos, truth, metadata, **asked(*knobs))
+                yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
+                deblurrer = self.bench.deblurrer(order.job)
+                run = ImageRun(self.cache)
+                run.replace(previous)
+                yield {job.state: run}
+                start = time.monotonic()
+                yield from self._deblur_all(run, order, deblurrer)
+                last, seconds = run.results[-1].steps[-1].index, time.monotonic() - start
+                finished = text.finished(last, seconds, len(run.results), len(order.photos))
+            except Cancelled:
+                pass
+            except DeblurError as error:
+                gr.Warning(escape(str(error)))
+                trouble = str(error)
+            except Exception:
+                _log.exception("a run failed")
+                trouble = text.UNEXPECTED
+            yield self._ended(run, previous, finished, trouble)
         finally:
             if run is not None:
                 run.end()
@@ -164,10 +166,11 @@ class ImageHandlers:
             s.webcam_toggle: image_text.NO_WEBCAM if opened else image_text.WEBCAM,
         }
 
-    def take_snapshot(self, photos: Sequence[str], snapshot: str | None) -> Updates:
+    def take_snapshot(self, photos: Sequence[str], snapshot: str | None, truth: str | None) -> Updates:
         """Put the webcam's picture to the photos, and the webcam away."""
         added = [snapshot] if snapshot else []
-        return {self.screen.photos: [*photos, *added], **self.toggle_webcam(image_text.NO_WEBCAM)}
+        put_away = self.toggle_webcam(image_text.NO_WEBCAM)
+        return {self.screen.photos: [*photos, *added], **self.change_photos(truth), **put_away}
 
     # What the stage shows
 
@@ -207,22 +210,27 @@ class ImageHandlers:
             s.table: image_views.table(result, step.index),
         }
 
-    def _finished(self, run: ImageRun, count: int, seconds: float) -> Updates:
-        s, result = self.screen, run.results[-1]
-        line = text.finished(result.steps[-1].index, seconds, len(run.results), count)
-        choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(run.results, 1)]
+    def _ended(
+        self, run: ImageRun | None, previous: ImageRun | None, finished: str | None, trouble: str | None
+    ) -> Updates:
+        """The photos that are finished, to choose from, and why there are not more if there are not."""
+        s, results = self.screen, [] if run is None else run.results
+        if finished:
+            status = views.status(finished, "done", 1.0)
+        elif trouble:
+            status = views.status(text.NEITHER_LOST.format(trouble=trouble) if results else trouble, "error")
+        else:
+            status = views.status(image_text.cancelled(len(results)), "idle")
+        if not results:
+            return s.job.without_result(run, previous, status, self.clear())
+        run.done = True
+        choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(results, 1)]
         return {
-            **self._complete(run, result),
-            **s.job.resting(views.status(line, "done", 1.0)),
-            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=count > 1),
+            **self._complete(run, results[-1]),
+            **s.job.resting(status),
+            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=len(choices) > 1),
             s.job.state: run,
         }
-
-    def _stopped(self, line: str, kind: str, cleared: bool) -> Updates:
-        """Say why nothing came out; the stage is cleared when what it showed is gone."""
-        job = self.screen.job
-        updates = job.resting(views.status(line, kind))
-        return {**updates, job.state: None, **self.clear()} if cleared else updates
 
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""

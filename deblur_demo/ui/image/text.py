@@ -153,9 +153,16 @@ def steps(first: int, last: int) -> str:
     return f"Steps {first} to {last}" if last > first else step(first)
 
 
+def cancelled(done: int) -> str:
+    """The last status of a run that was cancelled after so many photos."""
+    if done == 0:
+        return text.CANCELLED
+    return f"Cancelled. {done} photo{' is' if done == 1 else 's are'} finished and kept."
+
+
 def animated(name: str, size: int) -> str:
     """The status once an animation is made; ``size`` in bytes."""
-    return f"{name} is ready, {size / 1e6:.1f} MB."
+    return f"{name} is ready, {size / 1e6:.1f} MB." if size >= 1e6 else f"{name} is ready, {-(-size // 1000)} kB."
 
 
 def curve(name: str, points: list[tuple[int, float]]) -> str:

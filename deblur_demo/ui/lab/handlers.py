@@ -36,7 +36,7 @@ from deblur_demo.ui.lab.order import ShakeOrder
 from deblur_demo.ui.lab.pad import drawn_points, sheet
 from deblur_demo.ui.lab.run import LabRun
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.runs import Cancelled
+from deblur_demo.ui.runs import Cancelled, Run
 
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 _log = logging.getLogger(__name__)
@@ -139,13 +139,13 @@ class LabHandlers:
                 gr.Info(escape(notice))
             yield {**self._blurred(run), job.state: run, s.deblurring.state: None, s.steps: gr.update(visible=False)}
         except Cancelled:
-            yield self._stopped(job, text.CANCELLED, "idle", self.clear())
+            yield self._stopped(job, run, before, text.CANCELLED, "idle", self.clear())
         except DeblurError as error:
             gr.Warning(escape(str(error)))
-            yield self._stopped(job, str(error), "error", self.clear() if run is not None else None)
+            yield self._stopped(job, run, before, str(error), "error", self.clear())
         except Exception:
             _log.exception("a shake failed")
-            yield self._stopped(job, text.UNEXPECTED, "error", self.clear() if run is not None else None)
+            yield self._stopped(job, run, before, text.UNEXPECTED, "error", self.clear())
         finally:
             if run is not None:
                 run.end()
@@ -194,15 +194,13 @@ class LabHandlers:
             run.done = True
             yield {**self._deblurred(shaken, run, time.monotonic() - start), job.state: run}
         except Cancelled:
-            yield self._stopped(job, text.CANCELLED, "idle", self._only_blurred(shaken))
+            yield self._stopped(job, run, before, text.CANCELLED, "idle", self._only_blurred(shaken))
         except DeblurError as error:
             gr.Warning(escape(str(error)))
-            cleared = self._only_blurred(shaken) if run is not None else None
-            yield self._stopped(job, str(error), "error", cleared)
+            yield self._stopped(job, run, before, str(error), "error", self._only_blurred(shaken))
         except Exception:
             _log.exception("a run failed")
-            cleared = self._only_blurred(shaken) if run is not None else None
-            yield self._stopped(job, text.UNEXPECTED, "error", cleared)
+            yield self._stopped(job, run, before, text.UNEXPECTED, "error", self._only_blurred(shaken))
         finally:
             if run is not None:
                 run.end()
@@ -242,15 +240,16 @@ class LabHandlers:
         run.picked, result = int(event.index), run.results[-1]
         return {s.table: image_views.table(result, run.looked_at(result).index)}
 
-    def _only_blurred(self, shaken: LabRun) -> Updates:
+    def _only_blurred(self, shaken: LabRun | None) -> Updates:
         """The stage as it was before the network began."""
-        stage = {self.screen.viewer: lab_views.viewer(shaken)} if shaken.kept else {}
+        stage = {self.screen.viewer: lab_views.viewer(shaken)} if shaken is not None and shaken.kept else {}
         return {**stage, **self.clear_steps()}
 
-    def _stopped(self, job: JobControls, line: str, kind: str, cleared: Updates | None) -> Updates:
-        """Say why nothing came out; what is cleared was shown and is gone."""
-        updates = {**self._free(), **job.resting(views.status(line, kind))}
-        return updates if cleared is None else {**updates, job.state: None, **cleared}
+    def _stopped(
+        self, job: JobControls, run: Run | None, before: Run | None, line: str, kind: str, cleared: Updates
+    ) -> Updates:
+        """Say why nothing came out; see ``JobControls.without_result``."""
+        return {**self._free(), **job.without_result(run, before, views.status(line, kind), cleared)}
 
     def _free(self) -> Updates:
         """Both jobs can be started."""

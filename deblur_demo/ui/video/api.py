@@ -35,7 +35,7 @@ def add(bench: Bench, cache: Path) -> None:
             start: Where the part to take begins, in seconds, 0 or more.
             end: Where it ends, in seconds, or end for the end of the clip.
             codec: Of the result: h264, vp9, av1 or auto.
-            crf: Quality of the result, 0 to 51: smaller is better and larger in bytes; 18 looks like the source.
+            crf: Quality of the result, 1 to 51: smaller is better and larger in bytes; 18 looks like the source.
             precision: Number format: auto, fp32, bf16 or fp16.
             tile: Side of a tile in pixels, 0 to 16384; 0: the frame in one piece; auto: what fits in memory.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -102,11 +103,11 @@ class VideoHandlers:
 
     def begin_here(self, event: gr.EventData) -> Updates:
         """Take the part from the frame on that the player shows."""
-        return {self.screen.start: round(float(event.seconds), 3)}
+        return {self.screen.start: _earlier(event.seconds)}
 
     def end_here(self, event: gr.EventData) -> Updates:
         """Take the part up to the frame that the player shows."""
-        return {self.screen.end: round(float(event.seconds), 3)}
+        return {self.screen.end: _earlier(event.seconds)}
 
     # A run
 
@@ -140,7 +141,7 @@ class VideoHandlers:
             except Exception:
                 _log.exception("a run failed")
                 trouble = text.UNEXPECTED
-            yield self._finished(run, trouble)
+            yield self._finished(run, previous, trouble)
         finally:
             if run is not None:
                 run.end()
@@ -187,13 +188,12 @@ class VideoHandlers:
             **{part: gr.update(visible=False) for part in (s.welcome, s.results)},
         }
 
-    def _finished(self, run: VideoRun | None, trouble: str | None) -> Updates:
+    def _finished(self, run: VideoRun | None, previous: VideoRun | None, trouble: str | None) -> Updates:
         """What there is to keep, in the player and for download, and why it is not more if it is not."""
         s = self.screen
         if run is None or not run.settle():
             line, kind = (trouble, "error") if trouble else (text.CANCELLED, "idle")
-            updates = s.job.resting(views.status(line, kind))
-            return updates if run is None else {**updates, s.job.state: None, **self.clear()}
+            return s.job.without_result(run, previous, views.status(line, kind), self.clear())
         count, expected = len(run.frames), run.begun.frames
         if not run.partial:
             status = views.status(video_text.filmed(count, run.elapsed), "done", 1.0)
@@ -221,3 +221,8 @@ class VideoHandlers:
         s = self.screen
         empty = {part: gr.update(value=None, visible=False) for part in (s.live, s.player)}
         return {s.welcome: gr.update(visible=True), s.results: gr.update(visible=False), **empty}
+
+
+def _earlier(seconds: float) -> float:
+    """A frame's time in whole milliseconds, never after it: a part begins with it, or ends before it."""
+    return math.floor(float(seconds) * 1000) / 1000

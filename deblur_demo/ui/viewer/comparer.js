@@ -140,6 +140,8 @@ function tag() {
   view.classList.toggle("same", seen[0] === seen[1]);
   tags.forEach((place, side) => (place.textContent = seen[side]));
   if (view.classList.contains("apart")) tags[0].textContent = fill(words.apart, { left: seen[0], right: seen[1] });
+  // The line goes where nothing is parted; whoever held it by keys goes on with the picture.
+  if (document.activeElement === wipe && !wipe.offsetParent) view.focus({ preventScroll: true });
 }
 for (const image of layers) image.addEventListener("load", tag);
 
