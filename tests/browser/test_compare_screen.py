@@ -128,6 +128,10 @@ def check_wipe(page, files: dict[str, np.ndarray]) -> None:
     assert halves() == [False, True], "only the right one is left"
     page.locator("#comparer .wipe").press("End")
     assert halves() == [True, False]
+    for pressed in ("true", "false"):  # the line goes, and the same key brings it back
+        page.keyboard.press("d")
+        assert page.locator("#comparer .differ").get_attribute("aria-pressed") == pressed
+        assert page.evaluate("document.activeElement.matches('#comparer .view')")
 
 
 def check_zoom(page) -> None:

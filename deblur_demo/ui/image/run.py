@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ class ImageRun(Run):
         super().__init__(root)
         self.results: list[Result] = []
         self.picked: int | None = None
-        self._megapixels = math.inf
+        self._photos, self._place, self._megapixels = 0, self.folder, math.inf
 
     def begin(self, name: str, rows: int = 1, truth: Photo | None = None, maps: tuple[str, ...] = ()) -> None:
         """Make room for the next photo.
@@ -110,10 +111,11 @@ class ImageRun(Run):
         """
         self.picked, self._megapixels = None, megapixels_each(rows + len(maps) + (truth is not None))
         # Photos of equal names do not collide, and a download keeps a name that says what it is.
-        folder = self.folder / f"{len(self.results) + 1:03d}"
-        with on_disk(folder):
-            folder.mkdir(exist_ok=True)
-        path = None if truth is None else folder / "truth.png"
+        self._photos += 1
+        self._place = self.folder / f"{self._photos:03d}"
+        with on_disk(self._place):
+            self._place.mkdir()
+        path = None if truth is None else self._place / "truth.png"
         if path is not None:
             write_image(shrink(truth, self._megapixels), path)
         spectrum = _spectrum(truth)
@@ -122,7 +124,7 @@ class ImageRun(Run):
     def add(self, report: StepReport) -> StepFile:
         """Write one step of the current photo."""
         result = self.results[-1]
-        full = self.folder / f"{len(self.results):03d}" / f"{safe_stem(result.name)}_step_{report.index:02d}.png"
+        full = self._place / f"{safe_stem(result.name)}_step_{report.index:02d}.png"
         self.touch()
         lost = write_image(report.photo, full)
         shown = shown_file(report.photo, full, self._megapixels)
@@ -169,8 +171,8 @@ class ImageRun(Run):
         self.results[-1] = replace(result, rows=len(result.steps), archive=archive, verdict=verdict)
 
     def drop(self) -> None:
-        """Forget the current photo, which failed, and delete its files."""
-        shutil.rmtree(self.folder / f"{len(self.results):03d}", ignore_errors=True)
+        """Forget the current photo, which failed or is not wanted; its files go once the page shows something else."""
+        self.later(partial(shutil.rmtree, self._place, ignore_errors=True))
         self.results.pop()
 
 
