@@ -60,7 +60,7 @@ class JobControls:
             return updates if run is None or run.kept else {**updates, self.state: None, **clear()}
 
         def waiting() -> Updates:
-            return {self.status: views.status(text.WAITING, "busy"), self.cancel: gr.update(interactive=True)}
+            return {self.status: views.status(text.WAITING), self.cancel: gr.update(interactive=True)}
 
         # The library starts listeners one after the other, so this one must come first: waiting can be cancelled, too.
         scroll = _SCROLL_TO_STAGE % self.screen
