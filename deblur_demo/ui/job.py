@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 
 import gradio as gr
 
+from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import DEVICE_QUEUE
 from deblur_demo.ui.events import AT_ONCE, PRIVATE, Updates
-from deblur_demo.ui.runs import Run, expire
+from deblur_demo.ui.runs import Cancelled, Run, expire
+
+_log = logging.getLogger(__name__)
 
 # On a phone the stage is below the settings. It fills the window, so that there is page enough to bring it to the top.
 _SCROLL_TO_STAGE = """() => {
@@ -21,6 +27,33 @@ _SCROLL_TO_STAGE = """() => {
   window.scrollBy(0, phone ? top - 12 : Math.min(top - 12, 0) || Math.max(bottom - window.innerHeight, 0));
   return [];
 }"""
+
+
+@dataclass
+class Ending:
+    """How a run came to its end.
+
+    Attributes:
+        trouble: what went wrong, in a line; None where nothing did, or the visitor cancelled.
+    """
+
+    trouble: str | None = None
+
+
+@contextmanager
+def ending() -> Iterator[Ending]:
+    """Around the work of a run: what ends it early is told to the visitor, and goes no farther."""
+    end = Ending()
+    try:
+        yield end
+    except Cancelled:
+        pass
+    except DeblurError as error:
+        gr.Warning(escape(str(error)))
+        end.trouble = str(error)
+    except Exception:
+        _log.exception("a run failed")
+        end.trouble = text.UNEXPECTED
 
 
 @dataclass(frozen=True)
@@ -91,16 +124,16 @@ class JobControls:
     def resting(self, status: str) -> Updates:
         return {self.status: status, self.run: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
 
-    def without_result(self, run: Run | None, previous: Run | None, status: str, cleared: Updates) -> Updates:
+    def without_result(self, run: Run | None, previous: Run | None, trouble: str | None, cleared: Updates) -> Updates:
         """After a run that has nothing to keep: what is on the stage stays if it is not of this run.
 
         Args:
             run: None if it did not even begin.
             previous: the run before.
-            status: why there is nothing.
+            trouble: why there is nothing; None: it was cancelled.
             cleared: updates that take the run off the stage.
         """
-        updates = self.resting(status)
+        updates = self.resting(views.status(trouble, "error") if trouble else views.status(text.CANCELLED))
         if run is None:
             return updates
         return {**updates, self.state: None, **cleared} if run.staged else {**updates, self.state: previous}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -13,7 +12,7 @@ import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
 from deblur_demo import settings
-from deblur_demo.errors import CheckpointError, DeblurError
+from deblur_demo.errors import CheckpointError
 from deblur_demo.ui import knobs, text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.compare import text as compare_text
@@ -24,13 +23,12 @@ from deblur_demo.ui.compare.order import CompareOrder, results_of
 from deblur_demo.ui.compare.run import CompareRun
 from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
 from deblur_demo.ui.examples import Example
-from deblur_demo.ui.runs import Cancelled
+from deblur_demo.ui.job import ending
 
 if TYPE_CHECKING:
     from deblur_demo.ui.shelf import OwnWeights
 
 _CLASSICS = ("wiener", "richardson-lucy")
-_log = logging.getLogger(__name__)
 
 
 class CompareHandlers:
@@ -99,10 +97,10 @@ class CompareHandlers:
         Trouble with one does not stop the others. However it ends, cancelled included, results
         that are finished are kept.
         """
-        job, run, trouble = self.screen.job, None, None
+        job, run = self.screen.job, None
         start = time.monotonic()
         try:
-            try:
+            with ending() as ended:
                 order = CompareOrder.of(
                     photo, truth, models, iterations, sizes, precision=precision, tile=tile, ensemble=ensemble
                 )
@@ -111,17 +109,9 @@ class CompareHandlers:
                 run.replace(previous)
                 yield {job.state: run}
                 yield from self._compare(run, order)
-            except Cancelled:
-                pass
-            except DeblurError as error:
-                gr.Warning(escape(str(error)))
-                trouble = str(error)
-            except Exception:
-                _log.exception("a comparison failed")
-                trouble = text.UNEXPECTED
             if run is not None:
                 run.elapsed = time.monotonic() - start
-            yield self._finished(run, previous, trouble)
+            yield self._finished(run, previous, ended.trouble)
         finally:
             if run is not None:
                 run.end()
@@ -153,8 +143,7 @@ class CompareHandlers:
         """What there is to keep, and why it is not more if it is not."""
         s = self.screen
         if run is None or not run.results:
-            line, kind = (trouble, "error") if trouble else (text.CANCELLED, "idle")
-            return s.job.without_result(run, previous, views.status(line, kind), self.clear())
+            return s.job.without_result(run, previous, trouble, self.clear())
         done, count = len(run.results), len(run.expected)
         cancelled = not run.complete and not trouble
         run.pack()

@@ -7,7 +7,6 @@ two yields can a run be cancelled.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -29,14 +28,12 @@ from deblur_demo.ui.image.follow import follow
 from deblur_demo.ui.image.layout import ImageScreen
 from deblur_demo.ui.image.plots import plots
 from deblur_demo.ui.image.run import ImageRun, Result
+from deblur_demo.ui.job import ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.runs import Cancelled
 
 if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
-
-_log = logging.getLogger(__name__)
 
 
 class ImageHandlers:
@@ -85,9 +82,9 @@ class ImageHandlers:
             rest: ``Knobs.values``, and the run before or None.
         """
         *knobs, previous = rest
-        job, run, finished, trouble = self.screen.job, None, None, None
+        job, run, finished = self.screen.job, None, None
         try:
-            try:
+            with ending() as ended:
                 order = ImageOrder.of(photos, truth, metadata, **asked(*knobs))
                 yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
                 deblurrer = self.bench.deblurrer(order.job)
@@ -98,15 +95,7 @@ class ImageHandlers:
                 yield from self._deblur_all(run, order, deblurrer)
                 last, seconds = run.results[-1].steps[-1].index, time.monotonic() - start
                 finished = text.finished(last, seconds, len(run.results), len(order.photos))
-            except Cancelled:
-                pass
-            except DeblurError as error:
-                gr.Warning(escape(str(error)))
-                trouble = str(error)
-            except Exception:
-                _log.exception("a run failed")
-                trouble = text.UNEXPECTED
-            yield self._ended(run, previous, finished, trouble)
+            yield self._ended(run, previous, finished, ended.trouble)
         finally:
             if run is not None:
                 run.end()
@@ -214,15 +203,16 @@ class ImageHandlers:
         self, run: ImageRun | None, previous: ImageRun | None, finished: str | None, trouble: str | None
     ) -> Updates:
         """The photos that are finished, to choose from, and why there are not more if there are not."""
-        s, results = self.screen, [] if run is None else run.results
+        s = self.screen
+        if run is None or not run.results:
+            return s.job.without_result(run, previous, trouble, self.clear())
+        results = run.results
         if finished:
             status = views.status(finished, "done", 1.0)
         elif trouble:
-            status = views.status(text.NEITHER_LOST.format(trouble=trouble) if results else trouble, "error")
+            status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
         else:
-            status = views.status(image_text.cancelled(len(results)), "idle")
-        if not results:
-            return s.job.without_result(run, previous, status, self.clear())
+            status = views.status(image_text.cancelled(len(results)))
         run.done = True
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(results, 1)]
         return {

@@ -155,8 +155,6 @@ def steps(first: int, last: int) -> str:
 
 def cancelled(done: int) -> str:
     """The last status of a run that was cancelled after so many photos."""
-    if done == 0:
-        return text.CANCELLED
     return f"Cancelled. {done} photo{' is' if done == 1 else 's are'} finished and kept."
 
 

@@ -6,7 +6,6 @@ throws the steps of the old one away.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.follow import follow
 from deblur_demo.ui.image.plots import quality
 from deblur_demo.ui.image.run import ImageRun, Result
-from deblur_demo.ui.job import JobControls
+from deblur_demo.ui.job import Ending, JobControls, ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.lab import text as lab_text
 from deblur_demo.ui.lab import views as lab_views
@@ -36,10 +35,9 @@ from deblur_demo.ui.lab.order import ShakeOrder
 from deblur_demo.ui.lab.pad import drawn_points, sheet
 from deblur_demo.ui.lab.run import LabRun
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.runs import Cancelled, Run
+from deblur_demo.ui.runs import Run
 
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
-_log = logging.getLogger(__name__)
 
 
 class LabHandlers:
@@ -125,27 +123,23 @@ class LabHandlers:
         """Shake the photo; what was on the stage goes, steps of a network included."""
         s, job, run = self.screen, self.screen.blurring, None
         try:
-            knobs = {"seed": seed, "shift": shift, "level": level, "objects": objects, "noise": noise}
-            order = ShakeOrder.of(photo, drawn_points(pad), saturation=saturation, **knobs)
-            yield {**job.working(views.status(lab_text.SHAKING, "busy", 0.05)), s.deblurring.run: _off()}
-            source = order.read()
-            run = LabRun(self.cache, order.photo.name)
-            run.replace(before, steps)
-            yield {job.state: run}
-            for share in run.while_wanted(run.make(source, order.shake)):
-                yield {job.status: views.status(lab_text.WRITING, "busy", share)}
-            run.done = True
-            for notice in run.notices:
-                gr.Info(escape(notice))
-            yield {**self._blurred(run), job.state: run, s.deblurring.state: None, s.steps: gr.update(visible=False)}
-        except Cancelled:
-            yield self._stopped(job, run, before, text.CANCELLED, "idle", self.clear())
-        except DeblurError as error:
-            gr.Warning(escape(str(error)))
-            yield self._stopped(job, run, before, str(error), "error", self.clear())
-        except Exception:
-            _log.exception("a shake failed")
-            yield self._stopped(job, run, before, text.UNEXPECTED, "error", self.clear())
+            with ending() as ended:
+                knobs = {"seed": seed, "shift": shift, "level": level, "objects": objects, "noise": noise}
+                order = ShakeOrder.of(photo, drawn_points(pad), saturation=saturation, **knobs)
+                yield {**job.working(views.status(lab_text.SHAKING, "busy", 0.05)), s.deblurring.run: _off()}
+                source = order.read()
+                run = LabRun(self.cache, order.photo.name)
+                run.replace(before, steps)
+                yield {job.state: run}
+                for share in run.while_wanted(run.make(source, order.shake)):
+                    yield {job.status: views.status(lab_text.WRITING, "busy", share)}
+                for notice in run.notices:
+                    gr.Info(escape(notice))
+                stage = {**self._blurred(run), job.state: run, s.deblurring.state: None, **self.clear_steps()}
+                run.done = True
+                yield stage
+            if run is None or not run.done:
+                yield self._stopped(job, run, before, ended, self.clear())
         finally:
             if run is not None:
                 run.end()
@@ -176,31 +170,27 @@ class LabHandlers:
         *knobs, before = rest
         s, job, run = self.screen, self.screen.deblurring, None
         try:
-            if shaken is None or not shaken.kept:
-                raise InputError(*lab_text.NO_BLUR)
-            order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **asked(*knobs))
-            loading = views.status(text.loading(order.job.model, order.fetched), "busy")
-            yield {**job.working(loading), s.blurring.run: _off()}
-            deblurrer = self.bench.deblurrer(order.job)
-            run = ImageRun(self.cache)
-            run.replace(before)
-            yield {job.state: run}
-            shaken.touch()
-            start = time.monotonic()
-            most, _ = order.iterations(deblurrer)
-            with closing(follow(run, order, deblurrer)) as story:
-                for news in story:
-                    yield self._arrived(shaken, run, most) if isinstance(news, Result) else {job.status: news}
-            run.done = True
-            yield {**self._deblurred(shaken, run, time.monotonic() - start), job.state: run}
-        except Cancelled:
-            yield self._stopped(job, run, before, text.CANCELLED, "idle", self._only_blurred(shaken))
-        except DeblurError as error:
-            gr.Warning(escape(str(error)))
-            yield self._stopped(job, run, before, str(error), "error", self._only_blurred(shaken))
-        except Exception:
-            _log.exception("a run failed")
-            yield self._stopped(job, run, before, text.UNEXPECTED, "error", self._only_blurred(shaken))
+            with ending() as ended:
+                if shaken is None or not shaken.kept:
+                    raise InputError(*lab_text.NO_BLUR)
+                order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **asked(*knobs))
+                loading = views.status(text.loading(order.job.model, order.fetched), "busy")
+                yield {**job.working(loading), s.blurring.run: _off()}
+                deblurrer = self.bench.deblurrer(order.job)
+                run = ImageRun(self.cache)
+                run.replace(before)
+                yield {job.state: run}
+                shaken.touch()
+                start = time.monotonic()
+                most, _ = order.iterations(deblurrer)
+                with closing(follow(run, order, deblurrer)) as story:
+                    for news in story:
+                        yield self._arrived(shaken, run, most) if isinstance(news, Result) else {job.status: news}
+                stage = {**self._deblurred(shaken, run, time.monotonic() - start), job.state: run}
+                run.done = True
+                yield stage
+            if run is None or not run.done:
+                yield self._stopped(job, run, before, ended, self._only_blurred(shaken))
         finally:
             if run is not None:
                 run.end()
@@ -246,10 +236,10 @@ class LabHandlers:
         return {**stage, **self.clear_steps()}
 
     def _stopped(
-        self, job: JobControls, run: Run | None, before: Run | None, line: str, kind: str, cleared: Updates
+        self, job: JobControls, run: Run | None, before: Run | None, ended: Ending, cleared: Updates
     ) -> Updates:
         """Say why nothing came out; see ``JobControls.without_result``."""
-        return {**self._free(), **job.without_result(run, before, views.status(line, kind), cleared)}
+        return {**self._free(), **job.without_result(run, before, ended.trouble, cleared)}
 
     def _free(self) -> Updates:
         """Both jobs can be started."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -19,10 +18,10 @@ from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.events import AT_ONCE, Updates
 from deblur_demo.ui.examples import ExampleClip
+from deblur_demo.ui.job import ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ClipOrder
 from deblur_demo.ui.pace import ClipPace
-from deblur_demo.ui.runs import Cancelled
 from deblur_demo.ui.video import player
 from deblur_demo.ui.video import text as video_text
 from deblur_demo.ui.video import views as video_views
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _BETWEEN_PICTURES = 0.5  # seconds; a GPU is faster than a page can show
 _BETWEEN_LINES = 0.2
-_log = logging.getLogger(__name__)
 
 
 class VideoHandlers:
@@ -122,9 +120,9 @@ class VideoHandlers:
             rest: ``Knobs.values``, and the run before or None.
         """
         *knobs, previous = rest
-        job, run, trouble = self.screen.job, None, None
+        job, run = self.screen.job, None
         try:
-            try:
+            with ending() as ended:
                 order = ClipOrder.of(clip, start, end, codec, crf, **asked(*knobs))
                 yield job.working(views.status(text.loading(order.job.model, order.fetched), "busy"))
                 deblurrer = self.bench.deblurrer(order.job)
@@ -133,15 +131,7 @@ class VideoHandlers:
                 yield {job.state: run}
                 with closing(self._deblur(run, order, deblurrer)) as updates:
                     yield from updates
-            except Cancelled:
-                pass
-            except DeblurError as error:
-                gr.Warning(escape(str(error)))
-                trouble = str(error)
-            except Exception:
-                _log.exception("a run failed")
-                trouble = text.UNEXPECTED
-            yield self._finished(run, previous, trouble)
+            yield self._finished(run, previous, ended.trouble)
         finally:
             if run is not None:
                 run.end()
@@ -192,8 +182,7 @@ class VideoHandlers:
         """What there is to keep, in the player and for download, and why it is not more if it is not."""
         s = self.screen
         if run is None or not run.settle():
-            line, kind = (trouble, "error") if trouble else (text.CANCELLED, "idle")
-            return s.job.without_result(run, previous, views.status(line, kind), self.clear())
+            return s.job.without_result(run, previous, trouble, self.clear())
         count, expected = len(run.frames), run.begun.frames
         if not run.partial:
             status = views.status(video_text.filmed(count, run.elapsed), "done", 1.0)
