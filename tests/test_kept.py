@@ -125,7 +125,8 @@ def test_frames_keep_their_profile_and_their_names_dots(deblur, sharp_photo, tmp
 @pytest.mark.skipif(os.name != "posix", reason="a terminal of its own, and signals")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
 def test_who_ends_it_gets_a_clip_of_what_is_done(shaky_clip, lively_checkpoint, tmp_path, number):
-    words = ["-o", tmp_path / "out.mp4", "--checkpoint", lively_checkpoint, "--device", "cpu", "--iterations", "10"]
+    words = ["-o", tmp_path / "out.mp4", "--checkpoint", lively_checkpoint, "--device", "cpu"]
+    words += ["--iterations", "10", "--ensemble", "8"]  # so that the signal comes long before the end
     screen, terminal = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "deblur_demo", "deblur", *map(str, [shaky_clip, *words])],
