@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 ID_BYTES = 4  # of a Matroska file's first two elements
 BOXES = (b"moov", b"moof", b"mdat", b"mfra")  # of an MP4 that hold its pictures and where they are
+MOST_BOXES = 100_000  # of hours in pieces; a file of nothing but empty boxes is not worth the time
 FLV_TAGS = (8, 9, 18)  # sound, pictures, data
 FLV_TAG_HEADER = 11
 
@@ -29,9 +31,11 @@ def cut_short(file: BinaryIO, kind: str) -> bool:
         False also where a format does not declare its size, or a recorder left that open.
     """
     size = file.seek(0, os.SEEK_END)
-    end = {"matroska": _matroska_end, "avi": _avi_end, "mov": _mov_end}.get(kind)
+    declared = {"matroska": _matroska_end, "avi": _avi_end, "mov": _mov_end}
     try:
-        return not _flv_is_whole(file, size) if kind == "flv" else end is not None and end(file, size) > size
+        if kind == "flv":
+            return not _flv_is_whole(file, size)
+        return kind in declared and declared[kind](file, size) > size
     except struct.error:  # too short for what it should begin with, which is said when it is read
         return False
 
@@ -63,7 +67,7 @@ def _avi_end(file: BinaryIO, size: int) -> int:
 
 def _mov_end(file: BinaryIO, size: int) -> int:
     """Where the last of the boxes ends that matter."""
-    return max((end for name, end in _boxes(file, size) if name in BOXES), default=0)
+    return max((end for name, end in islice(_boxes(file, size), MOST_BOXES) if name in BOXES), default=0)
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:

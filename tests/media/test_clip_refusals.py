@@ -3,6 +3,7 @@ table of bad inputs."""
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -17,6 +18,7 @@ from PIL import Image
 from deblur_demo.errors import InputError, LimitError
 from deblur_demo.media.clip import ClipWriter, is_clip, probe, read_frames, tag_of
 from deblur_demo.media.container import CUT_SHORT
+from deblur_demo.media.declared import MOST_BOXES, cut_short
 
 LONG = tuple(range(0, 4000, 40))
 
@@ -213,6 +215,12 @@ def test_50_every_format_tells_that_it_was_cut_off(home, clips, name, codec, opt
         whole.write_bytes(raw[:size])
         assert probe(whole).notices == notice, size
         assert 20 < len(list(read_frames(whole))) <= 100
+
+
+def test_50_a_file_of_empty_boxes_is_not_read_to_its_end():
+    file = io.BytesIO(struct.pack(">I4s", 8, b"free") * (MOST_BOXES + 5) + struct.pack(">I4s", 99, b"mdat"))
+    assert not cut_short(file, "mov")
+    assert cut_short(io.BytesIO(file.getvalue()[-800:]), "mov")
 
 
 def test_50_a_length_left_open_tells_nothing(home, clips):
