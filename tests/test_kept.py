@@ -81,9 +81,7 @@ def frames_folder(path: Path, sharp: np.ndarray, count: int = 4, **parts: object
     return path
 
 
-def test_frames_outlive_a_part_without_any_and_an_interrupted_second_run(
-    deblur, sharp_photo, tmp_path, monkeypatch, capsys
-):
+def test_frames_outlive_a_part_without_any_and_an_interrupted_second_run(deblur, sharp_photo, tmp_path, capsys):
     source = frames_folder(tmp_path / "in" / "take", sharp_photo.pixels)
     out = tmp_path / "out"
     (out / "take").mkdir(parents=True)
@@ -155,7 +153,7 @@ def test_what_stops_the_program_leaves_one_line(deblur, shaky, tmp_path, capsys)
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_who_reads_only_the_first_line_may_leave(tmp_path):
+def test_who_reads_only_the_first_line_may_leave():
     listing = subprocess.Popen(
         [sys.executable, "-m", "deblur_demo", "models"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
