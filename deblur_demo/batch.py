@@ -17,7 +17,7 @@ from deblur_demo.errors import InputError, OutputError, SettingError
 from deblur_demo.media import animation
 from deblur_demo.media.clip import is_clip
 from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
-from deblur_demo.media.paths import check_apart, check_free, check_report, entries, make_folder, write_text
+from deblur_demo.media.paths import check_free, check_names, entries, make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.device import DTYPES
@@ -130,9 +130,7 @@ def plan(
         targets = [path]
     else:
         raise OutputError(f"{out} is one file for {len(inputs)} photos", "a folder", "Change -o")
-    check_apart([*targets, *filter(None, (film, report))])
-    if report is not None:
-        check_report(report)
+    check_names([*targets, *filter(None, [film])], report)
     originals = (*inputs, *([truth] if truth else []))
     return [
         Order(source, target, steps and steps / name, truth, originals, clip, into and os.path.isdir(source), film)

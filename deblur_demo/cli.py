@@ -205,13 +205,11 @@ def _deblur(options: argparse.Namespace) -> int:
 def _blur(options: argparse.Namespace) -> int:
     from deblur_demo import lab
     from deblur_demo.media.image import read_image, write_image
-    from deblur_demo.media.paths import check_apart, check_free, check_report, make_folder, write_text
+    from deblur_demo.media.paths import check_free, check_names, make_folder, write_text
 
-    outputs = [path for path in (options.out, options.sharp, options.json) if path]
-    check_apart(outputs)
-    if options.json:
-        check_report(options.json)
-    for path in outputs:
+    results = [options.out, *filter(None, [options.sharp])]
+    check_names(results, options.json)
+    for path in (*results, *filter(None, [options.json])):
         check_free(path, [options.source])
     wanted = {knob.name: getattr(options, knob.name) for knob in SHAKE_KNOBS}
     shake = lab.read_shake(options.path) if options.path else lab.Shake(**wanted)

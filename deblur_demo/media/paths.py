@@ -88,28 +88,25 @@ def check_free(path: Path, originals: Iterable[Path]) -> None:
             raise OutputError(f"{path} is one of the files given", "a result beside its source", "Change the name")
 
 
-def check_apart(outputs: Iterable[Path]) -> None:
-    """Refuse to write two results into one file.
+def check_names(results: Iterable[Path], report: Path | None) -> None:
+    """Refuse names of results by which a file would be lost.
+
+    Args:
+        results: files to be written.
+        report: a file for a report on them. It may replace nothing but another one: a photo that follows the flag is
+            easily taken for its name.
 
     Raises:
-        OutputError: two have the same name.
+        OutputError: two have the same name; or there is such a file as the report, and it is not called .json.
     """
     taken = set()
-    for path in outputs:
+    for path in (*results, *filter(None, [report])):
         place = os.path.realpath(path)
         if place in taken:
             raise OutputError(f"{path} would hold two results", "a name for each", "Change one of them")
         taken.add(place)
-
-
-def check_report(path: Path) -> None:
-    """Refuse to replace anything but a report by a report; a photo that follows the flag is easily taken for its name.
-
-    Raises:
-        OutputError: there is such a file, and it is not called .json.
-    """
-    if os.path.isfile(path) and path.suffix.lower() != ".json":
-        raise OutputError(f"{path} exists and is no report", "a new name, or a .json to replace", "Change --json")
+    if report and os.path.isfile(report) and report.suffix.lower() != ".json":
+        raise OutputError(f"{report} exists and is no report", "a new name, or a .json to replace", "Change --json")
 
 
 def make_folder(path: Path) -> None:

@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import time
+import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -168,14 +169,14 @@ def sweep(root: Path) -> None:
 
 
 def safe_stem(name: str, otherwise: str = "photo") -> str:
-    """A file's stem that is safe on every system; letters, digits, dots, dashes, at most 60.
+    """A file's stem that is safe on every system; letters of any script, digits, dots, dashes, at most 60.
 
     Example:
         >>> safe_stem("../../my photo.jpg")
         'my_photo'
     """
-    stem = Path(name.replace("\\", "/")).stem
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", stem).strip("._-")[:60] or otherwise
+    stem = unicodedata.normalize("NFC", Path(name.replace("\\", "/")).stem)  # some systems take letters apart
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:60] or otherwise
 
 
 @contextmanager

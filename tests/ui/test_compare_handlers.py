@@ -110,12 +110,14 @@ def test_without_a_truth_there_are_no_scores(page, shaky):
     assert [name for name, _ in names(last, page)] == ["Input", "wiener", "mtrnn-lite × 1"]
 
 
-def test_results_that_are_equal_to_the_input_are_named(page, sharp):
+def test_results_that_are_equal_to_the_input_are_named_and_win_nothing(page, sharp):
     """Richardson-Lucy undoes a straight motion, and here it is given none."""
     *_, last = page.run(*asked(sharp, ["mtrnn-lite", "richardson-lucy"], [1, 2]))
     changes = {picture.figures.name: picture.figures.change for picture in last[page.screen.job.state].results}
     assert {name for name, change in changes.items() if change == 0} == {"richardson-lucy × 1", "richardson-lucy × 2"}
     assert compare_text.unchanged(["richardson-lucy × 1", "richardson-lucy × 2"]) in last[page.screen.table]
+    fastest = [row for row in last[page.screen.table].split("<tr>") if ">fastest<" in row]
+    assert len(fastest) == 1 and ">mtrnn-lite × 1<" in fastest[0]
 
 
 def test_the_zip_holds_every_result_and_its_figures(page, shaky, sharp):

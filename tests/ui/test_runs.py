@@ -148,6 +148,8 @@ def test_an_unwritable_cache_is_said(tmp_path):
         ("😀.png", "photo"),
         ("", "photo"),
         ("holiday.2024.jpg", "holiday.2024"),
+        ("夏休み 写真.jpg", "夏休み_写真"),
+        ("Mu\u0308nchen.jpg", "München"),
     ],
 )
 def test_names_are_made_safe(name, stem):

@@ -35,9 +35,10 @@ def table(run: CompareRun) -> str:
         f'<th scope="col" title="{escape(why)}">{title}</th>' for title, why in map(compare_text.COLUMNS.get, columns)
     )
     results = [picture.figures for picture in run.results]
-    rows = "".join(_row(picture.figures, columns, results) for picture in run.pictures)
+    rivals = [figures for figures in results if figures.change]  # what changes nothing wins nothing
+    rows = "".join(_row(picture.figures, columns, rivals) for picture in run.pictures)
     waiting = run.expected[len(run.results) :]
-    rows += "".join(_row(Figures(name), columns, results, pending=True) for name in waiting)
+    rows += "".join(_row(Figures(name), columns, rivals, pending=True) for name in waiting)
     notes = "".join(f"<li>{escape(line)}</li>" for line in (*_shrunk(run), *_unchanged(results), *run.notices))
     return (
         f'<div class="figures"><table><caption>{compare_text.TABLE}</caption>'
@@ -68,22 +69,22 @@ def _unchanged(results: list[Figures]) -> list[str]:
     return [compare_text.unchanged(names)] if names else []
 
 
-def _row(figures: Figures, columns: list[str], results: list[Figures], pending: bool = False) -> str:
+def _row(figures: Figures, columns: list[str], rivals: list[Figures], pending: bool = False) -> str:
     cells = f'<th scope="row">{escape(figures.name)}</th>'
     for name in columns[1:]:
         value = getattr(figures, name)
         if name in ("parameters", "gmacs") and not value:  # classic filters have learned nothing
             value = None
         shown = "" if pending else text.NO_VALUE if value is None else _FORMATS[name].format(value)
-        cells += f"<td>{shown}{_mark(name, figures, results)}</td>"
+        cells += f"<td>{shown}{_mark(name, figures, rivals)}</td>"
     return f"<tr>{cells}</tr>"
 
 
-def _mark(name: str, figures: Figures, results: list[Figures]) -> str:
+def _mark(name: str, figures: Figures, rivals: list[Figures]) -> str:
     """Says so where a result is the best of several."""
-    if name not in _BEST or figures not in results or len(results) < 2:
+    if name not in _BEST or figures not in rivals or len(rivals) < 2:
         return ""
     choose, word = _BEST[name]
-    values = [getattr(result, name) for result in results]
+    values = [getattr(result, name) for result in rivals]
     best = None not in values and getattr(figures, name) == choose(values)
     return f' <em class="best">{word}</em>' if best else ""
