@@ -125,7 +125,7 @@ class ClipReport:
     Attributes:
         frames: frames in the result, those of an earlier run included.
         flicker_before, flicker: of source and result, see ``flicker.Flicker``; None for a single frame.
-        notices: what was assumed while reading, and what the result cannot hold.
+        notices: what was assumed while reading, what an earlier run had done, and what the result cannot hold.
     """
 
     frames: int
@@ -163,6 +163,8 @@ def deblur_clip(
         info, job.target, job.codec, job.crf, job.start, job.end, tag=_tag(job), resume=job.resume, size=size
     ) as writer:
         done = writer.frames
+        if done:
+            notices.append(f"{done} {'frame is' if done == 1 else 'frames are'} of an earlier run.")
         yield Begun(info, expected_frames(info, job), done)
         # A network that sees neighbours needs the last finished frame once more.
         again = min(done, deblurrer.model.traits.frames // 2)

@@ -103,6 +103,7 @@ def test_closed_early_it_leaves_what_is_done_and_resuming_completes_it(clip_job,
     begun, *events = deblur_clip(replace(clip_job, resume=True), deblurrer, 2)
     assert begun.done == 3
     assert [event.index for event in events if isinstance(event, FrameReport)] == [3, 4, 5]
+    assert "3 frames are of an earlier run." in events[-1].notices
     assert times(clip_job.target) == list(CLIP_TIMES)
     assert sound_packets(clip_job.target) == sound_packets(clip_job.source)
     whole = replace(clip_job, target=tmp_path / "whole.mp4")
