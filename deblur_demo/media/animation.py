@@ -8,13 +8,13 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageCms, ImageDraw, ImageFont
 
 from deblur_demo.errors import OutputError
 from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame
+from deblur_demo.media.deep import eight_bit
 from deblur_demo.media.image import Photo
 from deblur_demo.media.metadata import to_srgb
 from deblur_demo.media.paths import shown, store
@@ -56,12 +56,12 @@ def frame_of(photo: Photo, label: str) -> ndarray:
     height, width = photo.pixels.shape[:2]
     fitting = height * width * (LONGEST_SIDE / max(height, width)) ** 2 / 1e6
     photo = shrink(photo, min(MEGAPIXELS, fitting))
-    image = Image.fromarray(_eight_bit(photo.pixels))
+    image = Image.fromarray(eight_bit(photo.pixels))
     if photo.icc is not None:
         with suppress(ImageCms.PyCMSError, OSError):  # without a profile that works, sRGB is assumed
             image = to_srgb(image, photo.icc)
     if photo.alpha is not None:
-        image = Image.composite(image, Image.new("RGB", image.size, "white"), Image.fromarray(_eight_bit(photo.alpha)))
+        image = Image.composite(image, Image.new("RGB", image.size, "white"), Image.fromarray(eight_bit(photo.alpha)))
     return np.asarray(_labelled(image, label))
 
 
@@ -99,10 +99,7 @@ def _write_mp4(frames: Sequence[ndarray], seconds: Sequence[Fraction], target: P
         for index, (pixels, duration) in enumerate(zip(frames, seconds, strict=True)):
             writer.write(Frame(index, time, pixels, duration))
             time += duration
-
-
-def _eight_bit(plane: ndarray) -> ndarray:
-    return plane if plane.dtype == np.uint8 else cv2.convertScaleAbs(plane, alpha=1 / 257)
+        writer.close(complete=True)
 
 
 def _labelled(image: Image.Image, label: str) -> Image.Image:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from deblur_demo.media.container import opened
 from deblur_demo.media.decoded import EXACT
 from deblur_demo.media.paths import partial, printable, shown
 from deblur_demo.media.sound import Sounds
+from deblur_demo.media.undisturbed import undisturbed
 
 MUXERS = {".mp4": "mp4", ".webm": "webm"}
 KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to
@@ -74,7 +75,8 @@ class ClipFile:
         self._container: av.container.OutputContainer | None = None
         self._sounds: Sounds | None = None
         self._unfinished = partial(target)
-        with self._writing():
+        with ExitStack() as undo, self._writing():
+            undo.callback(self._discard)
             if target.exists() and not target.is_file():
                 raise OutputError(f"{self._name} is not a file", "a new name or a file to replace", "Choose another")
             self._unfinished.touch(exist_ok=False)  # FFmpeg opens it only when the first packet comes
@@ -93,6 +95,7 @@ class ClipFile:
                 self._sounds = Sounds(source.path, self._container, self._suffix)
             if resume and target.exists():
                 self._take_over()
+            undo.pop_all()
 
     def write(self, frame: Frame) -> None:
         """Encode one frame; its time lies behind that of the frame before."""
@@ -116,16 +119,16 @@ class ClipFile:
             self.frames += 1
 
     def close(self, complete: bool = False) -> None:
-        """Bring pictures and sound to their ends and put the file in its place; without frames there is none.
+        """Bring pictures and sound to their ends and put the file in its place; Ctrl-C waits until it is there.
 
-        Nor does what was interrupted take the place of as much or more of the same work.
+        Without frames there is none. Nor does what was interrupted take the place of as much or more of the same work.
         """
         if self._container is None:
             return
         if self.frames == 0 or not (complete or self._farther()):
             self._discard()
             return
-        with self._writing():
+        with undisturbed(), self._writing():
             self._mux(self._stream.encode(None))
             last = self._offset + self._held.pts * self._held.time_base
             if self._end is not None and self._end > last:
@@ -144,7 +147,7 @@ class ClipFile:
         """Whether there are more frames than in a file of the same work that is there already."""
         try:
             with opened(self._target) as old:
-                same = tag_of_container(old.container) == self._tag
+                same = self._tag and tag_of_container(old.container) == self._tag
                 return not same or self.frames > sum(packet.size > 0 for packet in old.container.demux(old.video))
         except DeblurError:  # none, or none that can be read
             return True

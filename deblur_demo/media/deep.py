@@ -23,6 +23,11 @@ ASSOCIATED, UNASSOCIATED = 1, 2  # extra samples: alpha that the colours are mul
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
+def eight_bit(plane: ndarray) -> ndarray:
+    """A plane or picture of uint16, or of uint8 already, as uint8."""
+    return plane if plane.dtype == np.uint8 else cv2.convertScaleAbs(plane, alpha=255 / PEAK)
+
+
 def decode_png(png: Png) -> tuple[ndarray, ndarray | None]:
     """Pixels (H,W,3) and alpha (H,W) or None, both uint16, of a 16-bit PNG."""
     samples = _decode(png.picture)

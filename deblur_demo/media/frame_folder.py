@@ -14,7 +14,8 @@ from deblur_demo import settings
 from deblur_demo.errors import InputError, LimitError, OutputError
 from deblur_demo.media.clip_reader import check_frame_size, exact
 from deblur_demo.media.clip_types import ClipInfo, Frame
-from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, rounded, write_image
+from deblur_demo.media.deep import eight_bit
+from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image
 from deblur_demo.media.paths import entries, shown
 
 NAME = "frame_{:06d}.png"
@@ -53,7 +54,7 @@ def read_folder(path: Path, start: float, end: float | None) -> Iterator[Frame]:
     shape = None
     for index, number in enumerate(range(*_part(len(paths), start, end))):
         photo = read_image(paths[number])
-        pixels = photo.pixels if photo.pixels.dtype.itemsize == 1 else rounded(photo.pixels)
+        pixels = eight_bit(photo.pixels)
         shape = shape or pixels.shape
         if pixels.shape != shape:
             raise InputError(

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
 import tifffile
 from numpy import ndarray
 from PIL import Image
@@ -240,8 +239,8 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
     """Take away what a format cannot hold, and say so."""
     notices = []
     if photo.pixels.dtype.itemsize == 2 and kind not in ("PNG", "TIFF"):
-        alpha = None if photo.alpha is None else rounded(photo.alpha)
-        photo = replace(photo, pixels=rounded(photo.pixels), alpha=alpha)
+        alpha = None if photo.alpha is None else deep.eight_bit(photo.alpha)
+        photo = replace(photo, pixels=deep.eight_bit(photo.pixels), alpha=alpha)
         notices.append(f"{kind} holds 8 bits per channel: the 16-bit picture was rounded.")
     if photo.alpha is not None and kind in ("JPEG", "BMP"):
         photo = replace(photo, alpha=None)
@@ -255,8 +254,3 @@ def _fit(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
         photo = replace(photo, exif=None)
         notices.append(f"This {kind} cannot hold the EXIF data: it was left out.")
     return photo, tuple(notices)
-
-
-def rounded(deep_plane: ndarray) -> ndarray:
-    """A uint16 plane or picture as uint8."""
-    return cv2.convertScaleAbs(deep_plane, alpha=255 / deep.PEAK)

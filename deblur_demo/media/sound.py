@@ -23,7 +23,7 @@ BITS_PER_CHANNEL = 96_000
 # Sample rates that the encoders take; sound of another is converted to the last.
 RATES = {"aac": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), "libopus": (48000,)}
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # any other number is mixed to stereo
-GAP, LONGEST_GAP = Fraction(1, 10), 60  # seconds without samples that become silence
+GAP, LONGEST_GAP = Fraction(1, 10), 1800  # seconds without samples that become silence; samples behind more are lost
 
 
 class Sounds:
@@ -129,27 +129,32 @@ class _Encoded:
         delay = time - packet.pts * packet.time_base
         for frame in frames:
             samples = [part.to_ndarray() for part in self._resampler.resample(frame)]
-            if frame.pts is not None:
-                self._place(round((frame.pts * frame.time_base + delay) * self._rate))
-            self._held = np.concatenate([self._held, *samples], axis=1)
+            if frame.pts is None or self._reach(round((frame.pts * frame.time_base + delay) * self._rate)):
+                self._held = np.concatenate([self._held, *samples], axis=1)
 
-    def _place(self, position: int) -> None:
-        """Let the next samples begin where they belong: near the end of those held, or behind silence."""
+    def _reach(self, position: int) -> bool:
+        """Let the next samples begin where they belong, near the end of those held or behind silence, if they can."""
         if self._position is None:
             self._position = position
         gap = position - self._position - self._held.shape[1]
-        if gap > GAP * self._rate:
-            silence = np.zeros((len(self._held), min(gap, LONGEST_GAP * self._rate)), np.float32)
+        if gap > LONGEST_GAP * self._rate:
+            return False
+        while gap > GAP * self._rate:  # a second at a time, as hours of it would not fit into memory
+            silence = np.zeros((len(self._held), min(gap, self._rate)), np.float32)
             self._held = np.concatenate([self._held, silence], axis=1)
+            gap -= silence.shape[1]
+            self._encode_until(position)
+        return True
 
     def release(self, end: Fraction, last: bool) -> None:
         if self._position is not None:
-            before = max(0, -self._position)
-            self._cut(before)
-            samples = self._cut(max(0, round(end * self._rate) - self._position))
-            self._encode(samples)
+            self._encode_until(round(end * self._rate))
         if last:
             self._target.mux(self._stream.encode(None))
+
+    def _encode_until(self, end: int) -> None:
+        self._cut(max(0, -self._position))
+        self._encode(self._cut(max(0, end - self._position)))
 
     def _cut(self, count: int) -> np.ndarray:
         samples, self._held = self._held[:, :count], self._held[:, count:]

@@ -52,6 +52,16 @@ def test_an_mp4_holds_every_step_at_its_time(frames, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.mp4"])
+def test_another_film_takes_the_place_of_the_first(frames, tmp_path, name):
+    for film in (frames, frames[::-1], frames[1:3]):
+        animation.write_animation(film, tmp_path / name)
+        alone = tmp_path / f"alone_{name}"
+        animation.write_animation(film, alone)
+        assert (tmp_path / name).read_bytes() == alone.read_bytes()
+        alone.unlink()
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.mp4"])
 def test_a_single_picture_and_a_pair_are_animations_too(frames, tmp_path, name):
     for count in (1, 2):
         animation.write_animation(frames[:count], tmp_path / name)

@@ -1,9 +1,10 @@
-"""Clips out: times, colours, sides and sound of what is written, also when it is cut, cancelled or continued."""
+"""Clips out: times, colours and sides of what is written, also when it is cut, cancelled or continued."""
 
 from __future__ import annotations
 
 import os
 import resource
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,27 +15,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from deblur_demo.errors import OutputError
 from deblur_demo.media.clip import ClipWriter, Frame, probe, read_frames, tag_of
-
-LONG = tuple(range(0, 2000, 40))  # 50 frames, 2 seconds
-
-
-def rewrite(source: Path, target: Path, most: int | None = None, start: float = 0.0, end=None, **options) -> list[str]:
-    """Pass a clip through reader and writer; returns the writer's notices."""
-    with ClipWriter(probe(source), target, start=start, end=end, **options) as writer:
-        for frame in read_frames(source, start, end):
-            if frame.index >= writer.frames:
-                writer.write(frame)
-            if writer.frames == most:
-                break
-        return writer.notices
-
-
-def times(path: Path) -> list[Fraction]:
-    return [frame.time for frame in read_frames(path)]
-
-
-def left_over(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir() if "partial" in entry.name]
+from deblur_demo.media.clip_file import ClipFile
+from deblur_demo.media.sound import Sounds
+from tests.media.rewriting import LONG, left_over, rewrite, times
 
 
 @pytest.mark.parametrize(
@@ -114,79 +97,6 @@ def test_one_frame(home, clips):
     assert probe(home / "b.mp4").seconds == 0.5
 
 
-@pytest.mark.parametrize(
-    ("name", "codec", "target"),
-    [
-        ("a.mp4", "aac", "b.mp4"),
-        ("a.mp4", "libopus", "b.mp4"),
-        ("a.mkv", "libmp3lame", "b.mp4"),
-        ("a.mkv", "flac", "b.mp4"),
-        ("a.webm", "libopus", "b.webm"),
-    ],
-)
-def test_sound_is_copied_untouched(home, clips, name, codec, target):
-    picture = "libvpx-vp9" if name == "a.webm" else "libx264"
-    source = clips.make(home / name, LONG, codec=picture, sound=codec)
-    rewrite(source, home / target, codec="vp9" if target == "b.webm" else "h264")
-    before, after = clips.packets(source, "audio"), clips.packets(home / target, "audio")
-    # A codec's run-out behind the last picture is not needed.
-    assert len(before) - 2 <= len(after) <= len(before)
-    assert [data for _, data in after] == [data for _, data in before][: len(after)]
-    for (time, _), (same, _) in zip(after, before, strict=False):
-        assert abs(time - same) < Fraction(1, 1000)
-    assert times(home / target) == [Fraction(time, 1000) for time in LONG]
-
-
-def test_sound_of_a_transport_stream_loses_only_its_headers(home, clips):
-    """Every packet of such AAC begins with a header of 7 bytes, which an .mp4 states once."""
-    source = clips.make(home / "a.ts", LONG, sound="aac", format="mpegts")
-    rewrite(source, home / "b.mp4")
-    before, after = clips.packets(source, "audio"), clips.packets(home / "b.mp4", "audio")
-    assert [data for _, data in after] == [data[7:] for _, data in before][: len(after)]
-    assert len(after) >= len(before) - 2
-    lag = {time - same for (time, _), (same, _) in zip(after, before, strict=False)}
-    assert max(abs(time) for time in lag) < Fraction(1, 10000)
-    pictures = zip(times(home / "b.mp4"), times(source), strict=True)
-    assert all(time == same for time, same in pictures)
-
-
-@pytest.mark.parametrize(
-    ("name", "codec", "target", "encoded"),
-    [
-        ("a.mov", "pcm_s16le", "b.mp4", "aac"),
-        ("a.mkv", "mp2", "b.mp4", "aac"),
-        ("a.mp4", "aac", "b.webm", "opus"),
-    ],
-)
-def test_other_sound_is_encoded(home, clips, name, codec, target, encoded):
-    """It sounds the same, at the same time: the tone begins after 0.7 s and lasts to the end."""
-    samples = clips.tone(48000, 2.0, silence=0.7)
-    source = clips.make(home / name, LONG, sound=codec, samples=samples)
-    rewrite(source, home / target, codec="vp9" if target == "b.webm" else "h264")
-    with av.open(str(home / target)) as container:
-        assert container.streams.audio[0].codec.canonical_name == encoded
-    heard = clips.heard(home / target)
-    assert len(heard) == pytest.approx(96000, abs=1500)
-    expected = samples[0] / 32768
-    assert np.abs(heard[: 48000 * 6 // 10]).max() < 0.01
-    assert np.argmax(np.abs(heard) > 0.1) == pytest.approx(33600, abs=400)
-    # A .webm counts in milliseconds.
-    same = max(np.corrcoef(heard[40000 + lag : 90000 + lag], expected[40000:90000])[0, 1] for lag in range(-48, 49))
-    assert same > 0.98
-
-
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mov", "pcm_s16le")])
-def test_a_part_has_its_part_of_the_sound(home, clips, name, codec):
-    """The tone begins 1.2 s into the clip, so 0.4 s into the part from 0.8 s to 1.6 s."""
-    source = clips.make(home / name, LONG, sound=codec, samples=clips.tone(48000, 2.0, silence=1.2))
-    rewrite(source, home / "b.mp4", start=0.79, end=1.6)
-    assert times(home / "b.mp4") == [Fraction(time, 1000) for time in range(0, 800, 40)]
-    heard = clips.heard(home / "b.mp4")
-    assert np.argmax(np.abs(heard) > 0.1) == pytest.approx(0.4 * 48000, abs=400)
-    assert 0.79 * 48000 < len(heard) <= 0.8 * 48000 + 1100
-    assert probe(home / "b.mp4").seconds == pytest.approx(0.8, abs=0.001)
-
-
 def test_the_last_frame_ends_where_the_part_ends(home, clips):
     source = clips.make(home / "a.mp4")
     rewrite(source, home / "b.mp4", end=0.3)
@@ -213,6 +123,36 @@ def test_an_exception_closes_it_early(home, clips):
     assert len(times(home / "b.mp4")) == 10
     writer.close()
     assert len(times(home / "b.mp4")) == 10
+
+
+def test_a_file_that_is_being_finished_is_finished_before_it_is_interrupted(home, clips, monkeypatch):
+    source = clips.make(home / "a.mp4", LONG, sound="pcm_s16le")
+    finish = Sounds.close
+
+    def interrupted(sounds: Sounds) -> None:
+        signal.raise_signal(signal.SIGINT)
+        finish(sounds)
+
+    monkeypatch.setattr(Sounds, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(source, home / "b.mp4", most=20)
+    assert len(times(home / "b.mp4")) == 20 and left_over(home) == []
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_who_interrupts_the_taking_over_finds_nothing_changed(home, clips, monkeypatch):
+    source = clips.make(home / "a.mp4", LONG)
+    rewrite(source, home / "b.mp4", most=20, tag="same")
+    before = (home / "b.mp4").read_bytes()
+
+    def interrupted(file: ClipFile, packets: list) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ClipFile, "_mux", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ClipWriter(probe(source), home / "b.mp4", tag="same", resume=True)
+    assert (home / "b.mp4").read_bytes() == before and left_over(home) == []
 
 
 def test_without_frames_nothing_is_written_or_replaced(home, clips):

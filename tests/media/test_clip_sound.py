@@ -1,0 +1,107 @@
+"""The sound of clips that are written: copied where it can be, encoded anew where not, at its times."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from deblur_demo.media.clip import probe
+from tests.media.rewriting import LONG, rewrite, times
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "target"),
+    [
+        ("a.mp4", "aac", "b.mp4"),
+        ("a.mp4", "libopus", "b.mp4"),
+        ("a.mkv", "libmp3lame", "b.mp4"),
+        ("a.mkv", "flac", "b.mp4"),
+        ("a.webm", "libopus", "b.webm"),
+    ],
+)
+def test_sound_is_copied_untouched(home, clips, name, codec, target):
+    picture = "libvpx-vp9" if name == "a.webm" else "libx264"
+    source = clips.make(home / name, LONG, codec=picture, sound=codec)
+    rewrite(source, home / target, codec="vp9" if target == "b.webm" else "h264")
+    before, after = clips.packets(source, "audio"), clips.packets(home / target, "audio")
+    # A codec's run-out behind the last picture is not needed.
+    assert len(before) - 2 <= len(after) <= len(before)
+    assert [data for _, data in after] == [data for _, data in before][: len(after)]
+    for (time, _), (same, _) in zip(after, before, strict=False):
+        assert abs(time - same) < Fraction(1, 1000)
+    assert times(home / target) == [Fraction(time, 1000) for time in LONG]
+
+
+def test_sound_of_a_transport_stream_loses_only_its_headers(home, clips):
+    """Every packet of such AAC begins with a header of 7 bytes, which an .mp4 states once."""
+    source = clips.make(home / "a.ts", LONG, sound="aac", format="mpegts")
+    rewrite(source, home / "b.mp4")
+    before, after = clips.packets(source, "audio"), clips.packets(home / "b.mp4", "audio")
+    assert [data for _, data in after] == [data[7:] for _, data in before][: len(after)]
+    assert len(after) >= len(before) - 2
+    lag = {time - same for (time, _), (same, _) in zip(after, before, strict=False)}
+    assert max(abs(time) for time in lag) < Fraction(1, 10000)
+    pictures = zip(times(home / "b.mp4"), times(source), strict=True)
+    assert all(time == same for time, same in pictures)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "target", "encoded"),
+    [
+        ("a.mov", "pcm_s16le", "b.mp4", "aac"),
+        ("a.mkv", "mp2", "b.mp4", "aac"),
+        ("a.mp4", "aac", "b.webm", "opus"),
+    ],
+)
+def test_other_sound_is_encoded(home, clips, name, codec, target, encoded):
+    """It sounds the same, at the same time: the tone begins after 0.7 s and lasts to the end."""
+    samples = clips.tone(48000, 2.0, silence=0.7)
+    source = clips.make(home / name, LONG, sound=codec, samples=samples)
+    rewrite(source, home / target, codec="vp9" if target == "b.webm" else "h264")
+    with av.open(str(home / target)) as container:
+        assert container.streams.audio[0].codec.canonical_name == encoded
+    heard = clips.heard(home / target)
+    assert len(heard) == pytest.approx(96000, abs=1500)
+    expected = samples[0] / 32768
+    assert np.abs(heard[: 48000 * 6 // 10]).max() < 0.01
+    assert np.argmax(np.abs(heard) > 0.1) == pytest.approx(33600, abs=400)
+    # A .webm counts in milliseconds.
+    same = max(np.corrcoef(heard[40000 + lag : 90000 + lag], expected[40000:90000])[0, 1] for lag in range(-48, 49))
+    assert same > 0.98
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mov", "pcm_s16le")])
+def test_a_part_has_its_part_of_the_sound(home, clips, name, codec):
+    """The tone begins 1.2 s into the clip, so 0.4 s into the part from 0.8 s to 1.6 s."""
+    source = clips.make(home / name, LONG, sound=codec, samples=clips.tone(48000, 2.0, silence=1.2))
+    rewrite(source, home / "b.mp4", start=0.79, end=1.6)
+    assert times(home / "b.mp4") == [Fraction(time, 1000) for time in range(0, 800, 40)]
+    heard = clips.heard(home / "b.mp4")
+    assert np.argmax(np.abs(heard) > 0.1) == pytest.approx(0.4 * 48000, abs=400)
+    assert 0.79 * 48000 < len(heard) <= 0.8 * 48000 + 1100
+    assert probe(home / "b.mp4").seconds == pytest.approx(0.8, abs=0.001)
+
+
+def test_sound_after_a_long_silence_comes_at_its_time(home, clips):
+    source = home / "a.mkv"
+    with av.open(str(source), "w") as container:
+        pictures = container.add_stream("libx264", 1, width=64, height=48)
+        sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        for time in (0, 50, 100):
+            picture = av.VideoFrame.from_ndarray(clips.picture(0, 64, 48), format="rgb24").reformat(format="yuv420p")
+            picture.pts, picture.time_base = time, Fraction(1)
+            container.mux(pictures.encode(picture))
+        container.mux(pictures.encode(None))
+        for time in (0, 99):
+            heard = av.AudioFrame.from_ndarray(clips.tone(8000, 0.5), "s16", "mono")
+            heard.rate, heard.pts, heard.time_base = 8000, 8000 * time, Fraction(1, 8000)
+            container.mux(sound.encode(heard))
+    rewrite(source, home / "b.mp4")
+    with av.open(str(home / "b.mp4")) as container:
+        parts = [(frame.time, np.abs(frame.to_ndarray()).max()) for frame in container.decode(audio=0)]
+    loud = [time for time, level in parts if level > 0.1]
+    assert loud[0] < 0.2 and [time for time in loud if time > 1][0] == pytest.approx(99, abs=0.2)
+    assert loud[-1] == pytest.approx(99.4, abs=0.2)
