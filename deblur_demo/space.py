@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deblur_demo.errors import CheckpointError, OutputError, SettingError
+from deblur_demo.errors import CheckpointError, OutputError
 from deblur_demo.models import checkpoint, hub
 from deblur_demo.models.export import LICENCES
 
@@ -168,21 +168,13 @@ def write_folder(repository: str, folder: Path, root: Path = ROOT) -> list[Path]
         SettingError: not the name of a repository.
         OutputError: the repository has ``problems``, or the folder holds something or cannot be written.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise SettingError(f"the repository is {repository!r}", "owner/name", "Change --push")
+    hub.check_repository(repository, "--push")
     if found := problems(root):
         raise OutputError(f"{len(found)} problems, the first: {found[0]}", "a repository without", "See space --check")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise OutputError(f"{folder} is not empty", "an empty folder, or a new one", "Change --dry-run")
+    with hub.filling(folder, "--dry-run"):
         for path in belonging(root):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / path, folder / path)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}", "a writable folder with space left", "Change it"
-        ) from error
     return [folder / path for path in belonging(root)]
 
 
@@ -197,23 +189,6 @@ def push(folder: Path, repository: str) -> str:
     Raises:
         OutputError: not logged in, not allowed, or no connection.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        api = HfApi()
-        address = api.create_repo(repository, repo_type="space", space_sdk="gradio", exist_ok=True)
-        api.upload_folder(
-            repo_id=repository,
-            repo_type="space",
-            folder_path=folder,
-            commit_message="Update the app",
-            delete_patterns=[f"{name}/*" for name in FOLDERS],
-        )
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise OutputError(
-            f"{repository} cannot be written on the Hub: {(str(error).splitlines() or [type(error).__name__])[0]}",
-            "a Space that you may write",
-            "Log in with: hf auth login, and check --push",
-        ) from error
-    return str(address)
+    ours = [f"{name}/*" for name in FOLDERS]
+    address, _ = hub.upload(folder, repository, "--push", "Update the app", "space", replaced=ours)
+    return address

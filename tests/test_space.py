@@ -211,3 +211,11 @@ def test_an_upload_without_permission_is_one_line(server, monkeypatch, capsys):
     assert main(["space", "--push", "me/app"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "me/app cannot be written on the Hub" in line and "hf auth login" in line and server.files == {}
+
+
+def test_without_a_connection_an_upload_is_one_line(server, lively_checkpoint, monkeypatch, capsys):
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    for words in (["space", "--push", "me/app"], ["export", str(lively_checkpoint), "--repo", "me/nets"]):
+        assert main(words) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "cannot be written on the Hub" in line and server.files == {}

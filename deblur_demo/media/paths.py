@@ -1,4 +1,4 @@
-"""Files as visitors name them: how a name is shown, and what is refused before it is opened."""
+"""Files as people name them: how a name is shown, what is refused before it is opened, what is written whole."""
 
 from __future__ import annotations
 

@@ -7,12 +7,11 @@ with ``<model>.json`` beside it.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from deblur_demo.errors import CheckpointError, OutputError, SettingError
+from deblur_demo.errors import CheckpointError
 from deblur_demo.models import checkpoint, hub, registry
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.hub import HubFile
@@ -66,8 +65,7 @@ def write_folder(weights: Path, repository: str, folder: Path, licence: str | No
         CheckpointError: the checkpoint is damaged, or its licence does not let it be passed on.
         OutputError: the folder holds something or cannot be written.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise SettingError(f"the repository is {repository!r}", "owner/name", "Change --repo")
+    hub.check_repository(repository, "--repo")
     network, card = checkpoint.load(weights)
     licence = licence or card.licence
     if licence not in LICENCES:
@@ -77,19 +75,12 @@ def write_folder(weights: Path, repository: str, folder: Path, licence: str | No
             "Do not publish what its authors did not licence; if it is yours, say --licence",
         )
     card = replace(card, licence=licence, sha256=checkpoint.sha256(weights))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise OutputError(f"{folder} is not empty", "an empty folder, or a new one", "Change --dry-run")
+    with hub.filling(folder, "--dry-run"):
         target = folder / f"{card.model}.safetensors"
         shutil.copyfile(weights, target)
         target.with_suffix(".json").write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
         readme = folder / "README.md"
         readme.write_text(describe(card, network.parameter_count, repository), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written: {error.strerror or error}", "a writable folder with space left", "Change it"
-        ) from error
     return [readme, target, target.with_suffix(".json")]
 
 
@@ -148,20 +139,8 @@ def push(folder: Path, repository: str) -> HubFile:
     """Make the repository if need be and upload the folder; gives the address of the weights.
 
     Raises:
-        CheckpointError: not logged in, not allowed, or no connection.
+        OutputError: not logged in, not allowed, or no connection.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
     (weights,) = folder.glob("*.safetensors")
-    try:
-        api = HfApi()
-        api.create_repo(repository, exist_ok=True)
-        commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message=f"Export {weights.stem}")
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise CheckpointError(
-            f"{repository} cannot be written on the Hub: {(str(error).splitlines() or [type(error).__name__])[0]}",
-            "a repository that you may write",
-            "Log in with: hf auth login, and check --repo",
-        ) from error
-    return HubFile(repository, commit.oid, weights.name)
+    _, commit = hub.upload(folder, repository, "--repo", f"Export {weights.stem}")
+    return HubFile(repository, commit, weights.name)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deblur_demo.errors import CheckpointError
+from deblur_demo.errors import CheckpointError, OutputError, SettingError
 from deblur_demo.models import checkpoint
 
 SCHEME = "hf://"
@@ -53,7 +55,7 @@ def parse(address: str) -> HubFile:
     """
     match = _ADDRESS.fullmatch(address)
     if match is None:
-        raise CheckpointError(f"the address is {address!r}", FORM, "Change --checkpoint")
+        raise CheckpointError(f"the address is {address!r}", FORM, "Change the address")
     return HubFile(*match.groups())
 
 
@@ -148,6 +150,75 @@ def bring(source: HubFile, folder: Path, largest: int, largest_card: int) -> Pat
     finally:
         shutil.rmtree(folder / "hub", ignore_errors=True)  # what the client notes beside its files
     return target
+
+
+def check_repository(repository: str, flag: str) -> None:
+    """See, before the work, that a name can be one of the Hub's.
+
+    Raises:
+        SettingError: it is not ``owner/name``.
+    """
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise SettingError(f"the repository is {repository!r}", "owner/name", f"Change {flag}")
+
+
+@contextmanager
+def filling(folder: Path, flag: str) -> Iterator[None]:
+    """An empty folder, made if need be, for the block to fill.
+
+    Args:
+        folder: the folder.
+        flag: that named it, for the message.
+
+    Raises:
+        OutputError: it holds something, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise OutputError(f"{folder} is not empty", "an empty folder, or a new one", f"Change {flag}")
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written: {error.strerror or error}", "a writable folder with space left", "Change it"
+        ) from error
+
+
+def upload(
+    folder: Path, repository: str, flag: str, message: str, kind: str = "model", replaced: list[str] | None = None
+) -> tuple[str, str]:
+    """Make a repository if need be and upload a folder.
+
+    Args:
+        folder: what goes there.
+        repository: ``owner/name``.
+        flag: that named it, for the message.
+        message: of the commit.
+        kind: "model" or "space".
+        replaced: patterns of files that are deleted there if the folder does not hold them.
+
+    Returns:
+        Its address, and the commit.
+
+    Raises:
+        OutputError: not logged in, not allowed, or no connection.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        api = HfApi()
+        sdk = "gradio" if kind == "space" else None
+        address = api.create_repo(repository, repo_type=kind, space_sdk=sdk, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repository, repo_type=kind, folder_path=folder, commit_message=message, delete_patterns=replaced
+        )
+    except Exception as error:  # the client lets what its HTTP library raises through, whichever that is
+        raise OutputError(
+            f"{repository} cannot be written on the Hub: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            f"a {kind} that you may write",
+            f"Log in with: hf auth login, and check {flag}",
+        ) from error
+    return str(address), commit.oid
 
 
 def _explained(error: Exception, source: HubFile) -> CheckpointError:
