@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -59,8 +60,8 @@ class Card:
 
 def user_cache() -> Path:
     """Folder for weights that a user fetched or converted (``DEBLUR_CACHE`` overrides)."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "deblur-demo"
-    return Path(os.environ.get("DEBLUR_CACHE", default))
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deblur-demo"
+    return Path(os.environ.get("DEBLUR_CACHE") or default)
 
 
 def find(name: str) -> Path | None:
@@ -70,7 +71,7 @@ def find(name: str) -> Path | None:
 
 
 def save(model: Restorer, path: Path, card: Card, dtype: torch.dtype = torch.float16) -> Card:
-    """Write weights and card; both appear whole or not at all.
+    """Write weights and then their card; each appears whole or not at all.
 
     Args:
         model: the network; its trained parameters and persistent buffers are written.
@@ -82,15 +83,18 @@ def save(model: Restorer, path: Path, card: Card, dtype: torch.dtype = torch.flo
         The card as written.
     """
     tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"model": card.model})
-    written = Card(**{**asdict(card), "sha256": sha256(partial)})
-    card_partial = path.with_suffix(".json.partial")
-    card_partial.write_text(json.dumps(asdict(written), indent=2) + "\n")
-    # Safetensors makes files that nobody else may read.
-    shutil.copymode(card_partial, partial)
-    os.replace(partial, path)
-    os.replace(card_partial, path.with_suffix(".json"))
+    partial, card_partial = path.with_suffix(".partial"), path.with_suffix(".json.partial")
+    try:
+        save_file(tensors, partial, metadata={"model": card.model})
+        written = replace(card, sha256=sha256(partial))
+        card_partial.write_text(json.dumps(asdict(written), indent=2) + "\n")
+        # Safetensors makes files that nobody else may read.
+        shutil.copymode(card_partial, partial)
+        os.replace(partial, path)
+        os.replace(card_partial, path.with_suffix(".json"))
+    finally:
+        for unfinished in (partial, card_partial):
+            unfinished.unlink(missing_ok=True)
     return written
 
 
@@ -152,17 +156,40 @@ def load(weights: Path) -> tuple[Restorer, Card]:
             not floating point, or holds a value that is not finite. The message names the key.
     """
     card = read_card(weights)
-    digest = sha256(weights)
+    try:
+        digest = sha256(weights)
+    except OSError as error:
+        raise _unreadable(weights, error) from error
     if card.sha256 and digest != card.sha256:
         raise CheckpointError(
             f"{weights.name} has sha256 {digest[:12]}", f"{card.sha256[:12]}, as its card says", "Fetch it again"
         )
-    try:
-        model = registry.build(card.model, **card.settings)
-    except SettingError as error:
-        raise CheckpointError(f"the card of {weights.name}: {error.found}", error.accepted, error.action) from error
+    model = network_of(card, weights.name)
     fill(model, read_tensors(weights), weights.name)
     return model.eval(), card
+
+
+def network_of(card: Card, name: str, make: Callable[..., Restorer] = registry.build) -> Restorer:
+    """The network that a card describes.
+
+    Args:
+        card: what anyone may have written.
+        name: of its weights' file, for the message.
+        make: ``registry.build``, or ``registry.ghost``.
+
+    Raises:
+        CheckpointError: no such network, or settings that it does not have or that do not go together.
+    """
+    try:
+        return make(card.model, **card.settings)
+    except SettingError as error:
+        raise CheckpointError(f"the card of {name}: {error.found}", error.accepted, error.action) from error
+    except Exception as error:  # whatever a network makes of such settings
+        raise CheckpointError(
+            f"the settings in the card of {name} make no {card.model}: {error}",
+            "settings that go together",
+            "Correct them",
+        ) from error
 
 
 def check_suffix(weights: Path) -> None:
@@ -188,9 +215,13 @@ def read_tensors(weights: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(weights)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{weights.name} cannot be read: {error}", "an intact .safetensors file", "Fetch or convert it again"
-        ) from error
+        raise _unreadable(weights, error) from error
+
+
+def _unreadable(weights: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{weights.name} cannot be read: {error}", "an intact .safetensors file", "Fetch or convert it again"
+    )
 
 
 def fill(model: Restorer, tensors: dict[str, torch.Tensor], source: str) -> None:
@@ -226,13 +257,13 @@ def check_shapes(wanted: dict[str, torch.Size], found: dict[str, torch.Size], so
         if key not in found or key not in wanted:
             fault = "lacks" if key in wanted else "has an unknown tensor"
             raise CheckpointError(
-                f"{source} {fault} {key}", f"the {len(wanted)} tensors of this network", "Check --model"
+                f"{source} {fault} {key}", f"the {len(wanted)} tensors of this network", "Check the model"
             )
         if found[key] != wanted[key]:
             raise CheckpointError(
                 f"{key} in {source} has shape {tuple(found[key])}",
                 f"{tuple(wanted[key])}",
-                "Check --model and the card's settings",
+                "Check the model and the card's settings",
             )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Size
 
-from deblur_demo.errors import CheckpointError, DeblurError
+from deblur_demo.errors import CheckpointError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 
@@ -81,16 +81,7 @@ def _size(value: object) -> float:
 
 def _ghost(card: Card, name: str):
     """The network that a card describes, without memory behind its weights."""
-    try:
-        network = registry.ghost(card.model, **card.settings)
-    except DeblurError as error:
-        raise CheckpointError(f"the card of {name}: {error.found}", error.accepted, error.action) from error
-    except Exception as error:  # whatever a network makes of settings that do not go together
-        raise CheckpointError(
-            f"the settings in the card of {name} make no {card.model}: {error}",
-            "settings that go together",
-            "Correct them",
-        ) from error
+    network = checkpoint.network_of(card, name, registry.ghost)
     if not network.learned:
         raise CheckpointError(
             f"{card.model} has learned nothing", "weights of a network that learns", "Use it as it is"

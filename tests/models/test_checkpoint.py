@@ -179,6 +179,9 @@ def test_a_pickle_stays_unopened_whatever_its_name(saved, tmp_path):
         ('{"model": "mtrnm"}', "Did you mean 'mtrnn'"),
         ('{"model": "mtrnn-lite", "settings": {"unshufle": 2}}', "Did you mean 'unshuffle'"),
         ('{"model": "mtrnn-lite", "settings": {"unshuffle": 1}}', "head.bias in mine.safetensors has shape"),
+        ('{"model": "mtrnn-lite", "settings": {"unshuffle": 0}}', "settings in the card of mine.safetensors make no"),
+        ('{"model": "mtrnn-lite", "settings": {"kernel": "3"}}', "mine.safetensors"),
+        ('{"model": "mtrnn-lite", "settings": {"name": "x"}}', "settings in the card of mine.safetensors make no"),
         ('{"model": "mtrnn-lite", "sha256": "00"}', "sha256"),
     ],
 )
@@ -192,6 +195,20 @@ def test_a_card_that_does_not_describe_its_weights_is_refused(saved, card, named
         checkpoint.load(saved)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_card_without_its_weights_is_refused(saved):
+    saved.unlink()
+    with pytest.raises(CheckpointError, match="mine.safetensors cannot be read"):
+        checkpoint.load(saved)
+
+
+def test_weights_whose_card_cannot_be_written_leave_nothing_half_done(saved, tmp_path):
+    network, card = checkpoint.load(saved)
+    (tmp_path / "new.json").mkdir()
+    with pytest.raises(OSError):
+        checkpoint.save(network, tmp_path / "new.safetensors", card)
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_every_bundled_checkpoint_loads_and_is_open():
