@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from deblur_demo.models.contract import Estimate, Restorer
+from deblur_demo.runtime.tiling import reflection
 from training.losses.objective import Predictions
 
 
@@ -54,11 +54,9 @@ class Pass(nn.Module):
         return images if self.deep else images[-1:], estimate.state
 
     def _padded(self, frames: Tensor) -> Tensor:  # (..., H, W) -> (..., H', W')
-        traits = self.network.traits
         for axis in (-2, -1):
             side = frames.shape[axis]
-            wanted = -(-max(side, traits.minimum) // traits.align) * traits.align
+            wanted = self.network.traits.padded(side)
             if wanted > side:
-                index = torch.arange(wanted, device=frames.device) % (2 * side - 2)
-                frames = frames.index_select(axis, torch.minimum(index, 2 * side - 2 - index))
+                frames = frames.index_select(axis, reflection(side, wanted).to(frames.device))
         return frames

@@ -37,7 +37,7 @@ def gmacs(model: Restorer, height: int = 256, width: int = 256) -> float:
     """
     ghost = copy.deepcopy(model).to("meta").eval()
     traits = ghost.traits
-    height, width = (-(-max(side, traits.minimum) // traits.align) * traits.align for side in (height, width))
+    height, width = traits.padded(height), traits.padded(width)
     window = torch.empty(1, traits.frames, 3, height, width, device="meta")
     steps = 1 if traits.iterative else traits.steps
     with OperationCounter() as counter:

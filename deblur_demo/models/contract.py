@@ -62,6 +62,10 @@ class Traits:
         """Whether the number of steps is the user's choice."""
         return self.max_steps > self.steps
 
+    def padded(self, side: int) -> int:
+        """A side that the network takes, at least as long as this one, in pixels."""
+        return -(-max(side, self.minimum) // self.align) * self.align
+
     def at_most(self, iterations: int | str | None) -> int:
         """Steps of a run at most, for a number of iterations, "auto", or None for the network's own."""
         return iterations if self.iterative and isinstance(iterations, int) else self.steps

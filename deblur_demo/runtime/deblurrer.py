@@ -30,7 +30,7 @@ from deblur_demo.runtime.device import (
     synchronize,
 )
 from deblur_demo.runtime.footprint import Footprint, measure
-from deblur_demo.runtime.grid import PIXEL, SMALLEST_TILE, grid_of_side, grid_within, padded
+from deblur_demo.runtime.grid import PIXEL, SMALLEST_TILE, grid_of_side, grid_within
 from deblur_demo.runtime.stopping import settled
 from deblur_demo.runtime.tiling import Mosaic
 from deblur_demo.settings import ITERATIONS, TILE
@@ -187,7 +187,7 @@ class Deblurrer:
         """Decide where the picture is kept between tiles, and how large the tiles are."""
         traits, (batch, frames, _, height, width) = self.model.traits, window.shape
         device = worker.placement.device
-        pixels = batch * padded(height, traits) * padded(width, traits)
+        pixels = batch * traits.padded(height) * traits.padded(width)
         picture = PIXEL * pixels
         kept = picture + worker.footprint.state * pixels
         store, room = torch.device("cpu"), free_memory(torch.device("cpu"))
@@ -234,7 +234,7 @@ class Deblurrer:
         number = traits.at_most(ITERATIONS.parse(iterations))
         if number > traits.max_steps:
             raise SettingError(
-                f"{number} iterations", f"at most {traits.max_steps} with this network", f"Change {ITERATIONS.flag}"
+                f"{number} iterations", f"at most {traits.max_steps} with this network", "Change iterations"
             )
         return number
 

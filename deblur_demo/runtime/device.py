@@ -61,7 +61,7 @@ def place(device: str = "auto", precision: str = "auto") -> Placement:
         precision = able[0]
     elif precision not in able:
         raise DeviceError(
-            f"{chosen} here cannot compute in {precision}", ", ".join(able), "Choose one of these, or --precision auto"
+            f"{chosen} here cannot compute in {precision}", ", ".join(able), "Choose one of these, or auto"
         )
     return Placement(torch.device(chosen), DTYPES[precision])
 

@@ -21,7 +21,7 @@ from deblur_demo.models.contract import Traits
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.runtime.device import free_memory
 from deblur_demo.runtime.footprint import Footprint
-from deblur_demo.runtime.grid import PIXEL, padded
+from deblur_demo.runtime.grid import PIXEL
 from deblur_demo.runtime.scenes import cut_between, thumbnail
 
 MOST_AT_ONCE = 8  # frames in a batch; more keep no GPU busier and make each frame wait longer
@@ -189,7 +189,7 @@ def _fitting(deblurrer: Deblurrer, height: int, width: int) -> int:
     device, traits = deblurrer.placement.device, deblurrer.model.traits
     if device.type == "cpu":
         return 1
-    pixels = padded(height, traits) * padded(width, traits)
+    pixels = traits.padded(height) * traits.padded(width)
     _, footprint = deblurrer.ready(deblurrer.placement)
     return at_once(traits, footprint, pixels, free_memory(device), free_memory(torch.device("cpu")))
 

@@ -38,8 +38,7 @@ def measure(network: Restorer) -> Footprint:
         network: on the device and in the type that it will run in.
     """
     traits = network.traits
-    probe = PROBE if network.learned else PROBE_FILTER
-    side = -(-max(probe, traits.minimum) // traits.align) * traits.align
+    side = traits.padded(PROBE if network.learned else PROBE_FILTER)
     window = torch.full((1, traits.frames, 3, side, side), 0.5, device=network.device)
     estimate, working, state = Estimate(centre_frame(window)), 0, 0
     # From the second iteration on all are alike; of stages each is another network.

@@ -132,14 +132,9 @@ def _tiles(rows: Axis, columns: Axis) -> list[Tile]:
     return [Tile(Box(*r[:2], *c[:2]), Box(*r[2:], *c[2:])) for r, c in product(rows.spans, columns.spans)]
 
 
-def padded(side: int, traits: Traits) -> int:
-    """A side that the network takes, at least as long as this one, in pixels."""
-    return round_up(max(side, traits.minimum), traits.align)
-
-
 def grid_of_side(height: int, width: int, traits: Traits, side: int) -> Grid:
     """Tiles of at most ``side`` pixels a side, rounded up to what the network takes; 0: a single tile."""
-    height, width = padded(height, traits), padded(width, traits)
+    height, width = traits.padded(height), traits.padded(width)
     side = round_up(side, traits.align) or max(height, width)
     return Grid(Axis(height, -(-height // side), traits), Axis(width, -(-width // side), traits), traits)
 
@@ -158,7 +153,7 @@ def grid_within(height: int, width: int, traits: Traits, footprint: Footprint, b
         excess = max(0.0, bytes_at_work(rows, columns, traits, footprint) - budget)
         return excess, sum(rows.seen) * sum(columns.seen)
 
-    return Grid(*min(product(cuts(padded(height, traits)), cuts(padded(width, traits))), key=cost), traits)
+    return Grid(*min(product(cuts(traits.padded(height)), cuts(traits.padded(width))), key=cost), traits)
 
 
 def bytes_at_work(rows: Axis, columns: Axis, traits: Traits, footprint: Footprint) -> float:

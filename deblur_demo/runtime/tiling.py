@@ -62,8 +62,8 @@ class Mosaic:
         self.window = window.to(device)
         self.height, self.width = window.shape[-2:]
         # Padding is looked up where a tile reaches into it: a padded copy would be one more picture in memory.
-        self.row_of = _reflection(self.height, grid.height).to(device)
-        self.column_of = _reflection(self.width, grid.width).to(device)
+        self.row_of = reflection(self.height, grid.height).to(device)
+        self.column_of = reflection(self.width, grid.width).to(device)
         self.image: Tensor | None = None
         self.state: tuple[Tensor, ...] = ()
         self.changes: tuple[float, ...] = ()
@@ -165,7 +165,7 @@ class Mosaic:
         return total
 
 
-def _reflection(side: int, padded: int) -> Tensor:
+def reflection(side: int, padded: int) -> Tensor:
     """For each index of a padded axis the index it shows, mirrored at the last pixel as often as needed: (padded,)."""
     period = max(1, 2 * side - 2)  # a single pixel has no mirror image and is repeated
     index = torch.arange(padded) % period

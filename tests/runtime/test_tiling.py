@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from deblur_demo.models.contract import Estimate, Restorer
 from deblur_demo.runtime.device import place
-from deblur_demo.runtime.grid import grid_of_side, padded
+from deblur_demo.runtime.grid import grid_of_side
 from deblur_demo.runtime.tiling import Mosaic
 
 TOLERANCE = 1e-4
@@ -44,7 +44,7 @@ def tiled(network: Restorer, window: Tensor, side: int, steps: int) -> Iterator[
 def whole(network: Restorer, window: Tensor, steps: int) -> Iterator[tuple[Tensor, list[Tensor]]]:
     """The network on the padded picture at once, with the padding done by torch."""
     height, width = window.shape[-2:]
-    pad = (0, padded(width, network.traits) - width, 0, padded(height, network.traits) - height)
+    pad = (0, network.traits.padded(width) - width, 0, network.traits.padded(height) - height)
     fits = pad[1] < width and pad[3] < height
     frames = F.pad(window.flatten(0, 1), pad, mode="reflect" if fits else "replicate").unflatten(0, window.shape[:2])
     for estimate in network.run(frames, steps):
@@ -108,7 +108,7 @@ def test_padding_reflects_where_that_fits(recurrent, size):
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1)])
 def test_a_side_of_one_pixel_is_repeated(recurrent, size):
     window = torch.rand(1, 1, 3, *size)
-    shape = [padded(side, recurrent().traits) for side in size]
+    shape = [recurrent().traits.padded(side) for side in size]
     (image, _, _), *_ = tiled(recurrent(), window, 0, 1)
     assert image.shape[-2:] == tuple(shape)
     if size == (1, 1):
