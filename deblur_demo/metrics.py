@@ -132,7 +132,9 @@ def blur(a: ndarray, most: float = BLUR_PIXELS) -> float | None:
     for share in (scale, scale / 2, scale / 4):
         size = round(share * width), round(share * height)
         if min(size) >= BLUR_SIDE:
-            effects.append(blur_effect(cv2.resize(luma, size, interpolation=cv2.INTER_AREA)))
+            small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+            each = enumerate(blur_effect(small, reduce_func=None))
+            effects += [effect for axis, effect in each if np.diff(small, axis=axis).any()]  # 0/0 along stripes
     return float(max(effects)) if effects else None
 
 

@@ -169,6 +169,13 @@ def test_blur_of_a_large_photo_is_that_of_a_megapixel():
     assert blur(large) == pytest.approx(blur(small), abs=1e-3)
 
 
+def test_blur_of_stripes_is_that_across_them():
+    bars = np.repeat(np.random.default_rng(0).integers(0, 2, (1, 64, 1)) * 255, 5, axis=1)
+    bars = np.broadcast_to(bars, (300, 320, 3)).astype(np.uint8)
+    assert blur(bars) == pytest.approx(blur(bars.swapaxes(0, 1))) and blur(bars) < 0.2
+    assert blur(cv2.blur(bars, (15, 1))) > 0.4
+
+
 def test_blur_of_nothing_is_unknown():
     assert blur(grey(100, 64, 64)) is None and blur(data.astronaut()[:31]) is None
     assert blur(data.astronaut().astype(np.uint16) * 257) == pytest.approx(blur(data.astronaut()))

@@ -25,8 +25,8 @@ class CameraSettings:
 
     Attributes:
         noise_share: share of samples with sensor noise.
-        shot: scale b1 of the Poisson part in linear light, times U(0.5, 1.5).
-        read: variance b2 of the Gaussian part in linear light, times U(0.5, 1.5).
+        shot: scale b1 of the Poisson part in linear light, times 1.5 U(0, 1)^2, which is half on average.
+        read: b2, four times the variance of the Gaussian part in linear light; times the same, drawn again.
         raw_share: share of the noisy samples whose noise goes through the raw mosaic instead, see ``sensor``.
         raw: the sensor of these.
         jpeg_share: share of samples that pass through JPEG.
@@ -87,7 +87,7 @@ def sensor_noise(image: Tensor, settings: CameraSettings, generator: torch.Gener
     one_each = (len(image),) + (1,) * (image.ndim - 1)
 
     def level() -> Tensor:
-        # Squared, so that clean pictures are as frequent as in life; the mean stays near the setting.
+        # Squared, so that clean pictures are as frequent as in life.
         return 1.5 * torch.rand(one_each, generator=generator, device=image.device) ** 2
 
     return light_noise(image, settings.shot * level(), settings.read * level(), generator)

@@ -74,7 +74,7 @@ def demosaic(mosaic: Tensor, sites: Tensor) -> Tensor:
     filters = mosaic.new_tensor(_MALVAR).view(4, 1, 5, 5) / 8
     green, along, across, diagonal = F.conv2d(F.pad(mosaic, (2,) * 4, mode="reflect"), filters).split(1, dim=1)
     red_site, green_site, blue_site = sites.bool().split(1, dim=1)
-    red_row = red_site | red_site.roll(1, -1)  # rows of a mosaic that hold red
+    red_row = red_site.any(-1, keepdim=True)
 
     def other(site: Tensor, row: Tensor) -> Tensor:
         beside = torch.where(row, along, across)

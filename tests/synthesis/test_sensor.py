@@ -32,6 +32,17 @@ def test_demosaicing_is_exact_where_colours_change_alike_and_linearly(down: int,
     torch.testing.assert_close(restored * sites[0], light * sites[0], atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("right", [0, 1])
+def test_demosaicing_knows_the_rows_of_an_odd_width_up_to_its_border(right: int):
+    """Of no green there is nothing but red along rows of red, and nothing along those of blue."""
+    sites = rggb(12, 12).roll(right, 3)[..., :9]
+    red = torch.tensor([1.0, 0.0, 0.0]).double().view(1, 3, 1, 1) * sites
+    restored = demosaic(red.sum(dim=1, keepdim=True), sites)[0, 0]
+    rows = restored[4:8:2]  # rows of red
+    torch.testing.assert_close(rows[:, 0], rows[:, 2], atol=1e-12, rtol=0)
+    torch.testing.assert_close(rows[:, -1], rows[:, -3], atol=1e-12, rtol=0)
+
+
 def test_the_tone_curve_is_that_of_srgb():
     # IEC 61966-2-1: 0.5 displays 0.21404 of the light; the two pieces meet.
     assert srgb_to_light(torch.tensor(0.5, dtype=torch.float64)).item() == pytest.approx(0.2140411, abs=1e-6)
