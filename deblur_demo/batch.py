@@ -20,7 +20,6 @@ from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_
 from deblur_demo.media.paths import check_free, check_names, entries, make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
-from deblur_demo.runtime.device import DTYPES
 from deblur_demo.settings import SIZE
 from deblur_demo.verdict import judge
 
@@ -287,7 +286,7 @@ def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outc
         "model": job.model,
         "checkpoint": job.checkpoint and str(job.checkpoint),
         "device": placement.device.type,
-        "precision": next(word for word, dtype in DTYPES.items() if dtype == placement.dtype),
+        "precision": placement.precision,
         "iterations": job.iterations,
         "ensemble": job.ensemble,
         "size": job.size,

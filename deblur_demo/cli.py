@@ -100,11 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     deblur.add_argument("--keep-metadata", action="store_true", help="keep the place and the maker's note")
 
     clips = deblur.add_argument_group("clips")
-    clips.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default 0)")
-    clips.add_argument("--end", type=float, metavar="SECONDS", help="where to end (default: at its end)")
     clips.add_argument("--side-by-side", action="store_true", help="show the source to the left of the result")
     clips.add_argument("--resume", action="store_true", help="go on where an interrupted run left OUT")
-    for knob in (settings.CODEC, settings.CRF):
+    for knob in (settings.START, settings.END, settings.CODEC, settings.CRF):
         knob.add_to(clips)
 
     blurring = commands.add_parser("blur", help="shake a sharp photo on purpose, so that the truth is known")
@@ -207,20 +205,16 @@ def _blur(options: argparse.Namespace) -> int:
     from deblur_demo.media.image import read_image, write_image
     from deblur_demo.media.paths import check_free, check_names, make_folder, write_text
 
-    results = [options.out, *filter(None, [options.sharp])]
+    levels = {level: options.levels_dir / f"TL{level:02d}.png" for level in lab.LEVELS if options.levels_dir}
+    results = [options.out, *filter(None, [options.sharp]), *levels.values()]
     check_names(results, options.json)
     for path in (*results, *filter(None, [options.json])):
         check_free(path, [options.source])
     wanted = {knob.name: getattr(options, knob.name) for knob in SHAKE_KNOBS}
     shake = lab.read_shake(options.path) if options.path else lab.Shake(**wanted)
     shaken = lab.shake_photo(read_image(options.source), shake)
-    files = [(options.out, shaken.blurred)]
-    if options.sharp:
-        files.append((options.sharp, shaken.sharp))
-    if options.levels_dir:
-        files += [(options.levels_dir / f"TL{level:02d}.png", photo) for level, photo in shaken.levels.items()]
-    for path, photo in files:
-        check_free(path, [options.source])
+    photos = [shaken.blurred, *([shaken.sharp] if options.sharp else []), *map(shaken.levels.get, levels)]
+    for path, photo in zip(results, photos, strict=True):
         make_folder(path.parent)
         print(path, *write_image(photo, path), sep="\n  ")
     if options.json:
@@ -301,4 +295,7 @@ def _space(options: argparse.Namespace) -> int:
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise SettingError("nobody is at the terminal to agree", "an answer, or --yes", "Say --yes if you agree")
-    return input("Fetch them? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input("Fetch them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

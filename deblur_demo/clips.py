@@ -29,7 +29,7 @@ from deblur_demo.pipeline import Job
 from deblur_demo.runtime.ahead import Behind, ahead
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.runtime.footage import FrameDone, deblur_frames
-from deblur_demo.settings import CODEC, CRF
+from deblur_demo.settings import CODEC, CRF, END, START
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ClipJob:
     Attributes:
         source: a clip, or a folder of frames.
         target: a file, in the container of its suffix; or a folder, which gets ``frame_000000.png`` ...
-        start, end: seconds of the source to take; ``end`` None: all that is left.
+        start, end: seconds of the source to take; ``end`` None or "end": all that is left.
         codec, crf: as in ``settings``.
         side_by_side: whether the source stands to the left of the result.
         truth: the same clip, sharp (a clip or a folder of frames), to measure against; or None.
@@ -62,13 +62,17 @@ class ClipJob:
     maker: str = ""
 
     def __post_init__(self):
-        for knob in (CODEC, CRF):
+        if self.end is None:
+            object.__setattr__(self, "end", END.default)
+        for knob in (START, END, CODEC, CRF):
             object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
-        if not 0 <= self.start < (math.inf if self.end is None else self.end) or self.end == math.inf:
+        if self.end == END.default:
+            object.__setattr__(self, "end", None)
+        elif self.start >= self.end:
             raise SettingError(
                 f"the part from {self.start:g} s to {'the end' if self.end is None else f'{self.end:g} s'} is empty",
                 "a start of at least 0 and an end after it",
-                "Change start (--start) or end (--end)",
+                "Change start or end",
             )
 
 
@@ -182,7 +186,7 @@ def deblur_clip(
         with ExitStack() as stack:
             source = stack.enter_context(closing(reading(_part(job.source, job, done - again, notices))))
             truths = job.truth and stack.enter_context(closing(reading(_part(job.truth, job, done - again, []))))
-            put = stack.enter_context(closing(Behind(write))).put if overlapped else write
+            put = stack.enter_context(Behind(write)).put if overlapped else write
             waiting: deque[tuple[Frame, Frame | None]] = deque()
             frames = _handing_over(source, truths, waiting)
             for event in stack.enter_context(closing(deblur_frames(deblurrer, frames, iterations))):
@@ -201,7 +205,7 @@ def deblur_clip(
         raise InputError(
             f"{job.source.name} shows nothing from {job.start:g} s on",
             f"a start before its end{'' if info.seconds is None else f' at {info.seconds:.4g} s'}",
-            "Change start (--start)",
+            "Change start",
         )
     before, after = flicker.value
     yield ClipReport(writer.frames, before, after, tuple(dict.fromkeys(notices)))

@@ -65,7 +65,7 @@ class Shake:
         for knob in (SEED, SHIFT, LEVEL, OBJECTS, NOISE, SATURATION):
             object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
         if self.level not in LEVELS:
-            raise SettingError(f"the level is {self.level}", "an odd number from 1 to 13", "Change level (--level)")
+            raise SettingError(f"the level is {self.level}", "an odd number from 1 to 13", "Change level")
         object.__setattr__(self, "path", _checked(self.path))
 
     def to_json(self) -> str:
@@ -82,12 +82,13 @@ class Shake:
         names = [field.name for field in dataclasses.fields(cls)]
         try:
             values = json.loads(text)
-            unknown = set(values) - set(names)
+            if not isinstance(values, dict):
+                raise TypeError(f"a {type(values).__name__}")
         except (ValueError, TypeError, RecursionError) as error:
             raise SettingError(
                 f"the path is no JSON object: {error}", ", ".join(names), "Use an exported one"
             ) from error
-        if not isinstance(values, dict) or unknown:
+        if unknown := values.keys() - set(names):
             raise SettingError(f"the shake holds {sorted(unknown)}", ", ".join(names), "Remove what is unknown")
         return cls(**values)
 

@@ -8,6 +8,7 @@ change can be overridden by an environment variable, ``DEBLUR_<NAME>``.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from dataclasses import dataclass
 
@@ -68,15 +69,23 @@ class Setting:
                 return self.kind(number)
         shown = text if len(text) <= 40 else text[:37] + "..."
         name = self.name.replace("_", " ")
-        raise SettingError(f"{name} is {shown!r}", self.accepted, f"Change {name} ({self.flag})")
+        raise SettingError(f"{name} is {shown!r}", self.accepted, f"Change {name}")
 
     def _within(self, number: float) -> bool:
         # Comparisons with NaN are false, so NaN never passes.
-        return number >= self.low and (self.high is None or number <= self.high)
+        return self.low <= number < math.inf and (self.high is None or number <= self.high)
 
     def current(self) -> int | float | str:
-        """The value in force: the environment's, if set, else the default."""
-        return self.parse(os.environ.get(f"DEBLUR_{self.name.upper()}", self.default))
+        """The value in force: the environment's, if set, else the default.
+
+        Raises:
+            SettingError: the environment's makes no sense.
+        """
+        variable = f"DEBLUR_{self.name.upper()}"
+        try:
+            return self.parse(os.environ.get(variable, self.default))
+        except SettingError as error:
+            raise SettingError(error.found, error.accepted, f"Change {variable}") from error
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add this knob as a flag whose value is checked while the line is parsed."""

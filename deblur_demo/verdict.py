@@ -48,8 +48,8 @@ class Verdict:
         gain: PSNR after minus that before in dB; None without a truth, or where a picture equals it.
         size: that it was restored at, see ``settings.SIZE``.
         smear: length in px of the straight motion in the input; None: none found, or not looked for.
-        advice: what to try, of ``MORE_ITERATIONS``, ``DECONVOLUTION``, ``NETWORK`` and the values of
-            ``SIZES``.
+        advice: what to try, of ``MORE_ITERATIONS``, ``FIRST_STEP``, ``DECONVOLUTION``, ``NETWORK`` and the
+            values of ``SIZES``.
     """
 
     blur_before: float | None

@@ -58,6 +58,12 @@ def test_a_shaken_photo_stays_as_it_was(shaky, tmp_path, capsys, flag):
     assert os.listdir(tmp_path) == ["shaky.png"] and shaky.read_bytes() == before
 
 
+def test_a_level_never_takes_the_place_of_the_result(shaky, tmp_path, capsys):
+    words = ["blur", str(shaky), "-o", str(tmp_path / "levels" / "TL09.png"), "--levels-dir", str(tmp_path / "levels")]
+    assert main(words) == 1
+    assert "two results" in capsys.readouterr().err and not (tmp_path / "levels").exists()
+
+
 def test_a_report_may_be_replaced_and_may_go_to_a_stream(deblur, shaky, tmp_path):
     for name in (tmp_path / "report.json", tmp_path / "report.json", "/dev/null"):
         assert deblur(shaky, "-o", tmp_path / "out.png", "--json", name) == 0

@@ -111,6 +111,8 @@ def test_large_photos_are_reduced_and_deep_ones_stay_deep():
     [
         "",
         "[]",
+        '[1, "a"]',
+        "null",
         '{"colour": 1}',
         '{"path": [[1]]}',
         '{"path": [[NaN, 0]]}',

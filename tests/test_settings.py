@@ -56,12 +56,14 @@ def test_what_is_in_range_comes_back_in_its_type(knob, raw, value):
         (DEVICE, 0),
         (PRECISION, "int8"),
         (MAX_MEGAPIXELS, 0.5),
+        (MAX_MEGAPIXELS, "inf"),
+        (MAX_MEGAPIXELS, "1e999"),
     ],
 )
 def test_what_is_out_of_range_is_refused_with_the_range(knob, raw):
     with pytest.raises(SettingError) as caught:
         knob.parse(raw)
-    assert knob.accepted in str(caught.value) and knob.flag in str(caught.value)
+    assert knob.accepted in str(caught.value) and "--" not in str(caught.value), "a page has no flags"
 
 
 def test_a_long_value_is_not_echoed_whole():
@@ -81,7 +83,7 @@ def test_the_environment_overrides_a_default_and_is_checked(monkeypatch):
     monkeypatch.setenv("DEBLUR_MAX_MEGAPIXELS", "12")
     assert MAX_MEGAPIXELS.current() == 12.0
     monkeypatch.setenv("DEBLUR_MAX_MEGAPIXELS", "lots")
-    with pytest.raises(SettingError, match="lots"):
+    with pytest.raises(SettingError, match="lots.*Change DEBLUR_MAX_MEGAPIXELS"):
         MAX_MEGAPIXELS.current()
     monkeypatch.delenv("DEBLUR_MAX_MEGAPIXELS")
     assert MAX_MEGAPIXELS.current() == MAX_MEGAPIXELS.default

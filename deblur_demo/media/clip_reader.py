@@ -233,7 +233,7 @@ def _seek(clip: Opened, start: Fraction) -> bool:
         return False
     try:
         clip.container.seek(int((start + clip.origin) / clip.video.time_base), stream=clip.video)
-    except av.FFmpegError:
+    except (av.FFmpegError, OverflowError):  # more ticks than an integer of FFmpeg's holds
         return False
     return True
 

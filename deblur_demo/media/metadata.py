@@ -46,7 +46,7 @@ def profile_space(icc: bytes) -> str | None:
 
 
 def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """A grey or CMYK picture in sRGB, by its own profile, with perceptual intent.
+    """A picture of grey, RGB or CMYK in sRGB, by its own profile, with perceptual intent.
 
     Raises:
         ImageCms.PyCMSError: the profile has no such transform.

@@ -111,11 +111,9 @@ class ClipOrder(Order):
 
         if not clip:
             raise InputError(*text.NO_CLIP)
-        first = settings.START.parse(start or settings.START.default)
-        last = settings.END.parse(end or settings.END.default)
-        last = None if last == settings.END.default else last
         job, fetched = checked(**knobs)
-        return cls(job, fetched, ClipJob(Path(clip), Path(), first, last, codec, crf))
+        part = start or settings.START.default, end or settings.END.default
+        return cls(job, fetched, ClipJob(Path(clip), Path(), *part, codec, crf))
 
     def to(self, source: Path, target: Path) -> ClipJob:
         """The work: ``source`` is another name of the upload, ``target`` becomes the result."""

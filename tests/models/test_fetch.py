@@ -243,7 +243,7 @@ def test_nothing_is_fetched_without_consent(server, cache, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert main(["fetch", "mtrnn-gopro"]) == 1
     assert "--yes" in capsys.readouterr().err
-    for answer in ("n\n", "\n"):
+    for answer in ("n\n", "\n", ""):
         monkeypatch.setattr("sys.stdin", Terminal(answer))
         assert main(["fetch", "mtrnn-gopro"]) == 1
         assert "Nothing was fetched" in capsys.readouterr().out
