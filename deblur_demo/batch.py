@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -259,10 +258,9 @@ def _truth_of(order: Order) -> Path | None:
 
 
 def _plain(report: StepReport | FrameReport, names: tuple[str, ...]) -> dict:
-    """Figures of a report as JSON knows them: a time is in seconds, and the PSNR of equal pictures becomes null."""
+    """Figures of a report as JSON knows them: a time is in seconds."""
     figures = {name: getattr(report, name) for name in names}
-    figures = {name: float(value) if isinstance(value, Fraction) else value for name, value in figures.items()}
-    return {name: None if value is not None and math.isinf(value) else value for name, value in figures.items()}
+    return {name: float(value) if isinstance(value, Fraction) else value for name, value in figures.items()}
 
 
 def _write(photo: Photo, path: Path, order: Order) -> tuple[str, ...]:

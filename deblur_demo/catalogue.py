@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deblur_demo.errors import CheckpointError
 from deblur_demo.models import checkpoint, complexity, hub, registry
+from deblur_demo.models.contract import Restorer
 from deblur_demo.models.convert import READERS
 from deblur_demo.models.fetch import UPSTREAM
 
@@ -50,6 +51,17 @@ def by_use(rows: Iterable[dict], first: str) -> list[dict]:
     return sorted(rows, key=place)
 
 
+def built(network: Restorer) -> dict:
+    """How a network is built: its ``parameters``, ``frames``, ``steps`` and ``max_steps``."""
+    traits = network.traits
+    return {
+        "parameters": network.parameter_count,
+        "frames": traits.frames,
+        "steps": traits.steps,
+        "max_steps": traits.max_steps,
+    }
+
+
 def gmacs(name: str) -> float:
     """Multiply-accumulates of one step of a variant at 256 x 256 pixels, in 10^9 (see ``models.complexity``)."""
     if name not in _counted:
@@ -78,7 +90,7 @@ def ways_to_weights(name: str) -> str:
 
 
 def _row(name: str) -> dict:
-    variant, traits = registry.variant(name), registry.blank(name).traits
+    variant = registry.variant(name)
     path, card, problem = checkpoint.find(name) or hub.cached(name), None, None
     if path is not None:
         try:
@@ -88,10 +100,7 @@ def _row(name: str) -> dict:
     ready = card is not None or parameters(name) == 0 or (path is None and name in hub.SOURCES)
     return {
         "id": name,
-        "parameters": parameters(name),
-        "frames": traits.frames,
-        "steps": traits.steps,
-        "max_steps": traits.max_steps,
+        **built(registry.blank(name)),
         "trained_for": variant.trained_for,
         "paper": variant.paper,
         "ready": ready,

@@ -104,7 +104,7 @@ class FrameReport:
         sharpness_before, sharpness: of the two pictures, see ``metrics.sharpness``.
         change: mean absolute difference between the two, in 8-bit levels.
         cut: whether a new scene begins.
-        psnr_before, psnr, ssim: against the truth, in 8 bit; None where there is none.
+        psnr_before, psnr, ssim: against the truth, in 8 bit; None where there is none, and PSNR of equal pictures.
     """
 
     index: int
@@ -272,7 +272,7 @@ def _report(frame: Frame, truth: Frame | None, done: FrameDone) -> FrameReport:
         sharpness=metrics.sharpness(restored),
         change=metrics.change(frame.pixels, restored),
         cut=done.cut,
-        psnr_before=None if truth is None else metrics.psnr(frame.pixels, truth.pixels),
-        psnr=None if truth is None else metrics.psnr(restored, truth.pixels),
+        psnr_before=None if truth is None else metrics.decibel(frame.pixels, truth.pixels),
+        psnr=None if truth is None else metrics.decibel(restored, truth.pixels),
         ssim=None if truth is None else metrics.ssim(restored, truth.pixels),
     )

@@ -46,6 +46,12 @@ def psnr(a: ndarray, b: ndarray) -> float:
     return 10 * math.log10(PEAK**2 / error) if error else math.inf
 
 
+def decibel(a: ndarray, b: ndarray) -> float | None:
+    """PSNR for reports: None for equal pictures, as neither a plot nor JSON has an infinity."""
+    value = psnr(a, b)
+    return None if math.isinf(value) else value
+
+
 def change(a: ndarray, b: ndarray) -> float:
     """Mean absolute difference over pixels and channels, in 8-bit levels, 0 to 255.
 

@@ -75,7 +75,7 @@ class StepReport:
         seconds: computing time of this step alone; 0 for the input.
         change: mean absolute difference to the step before in 8-bit levels; None for the input.
         sharpness: see ``metrics.sharpness``.
-        psnr, ssim, mse: against the truth, in 8 bit; None where no truth was given.
+        psnr, ssim, mse: against the truth, in 8 bit; None where no truth was given, and PSNR of equal pictures.
         maps: what else the network knows of each pixel, (H, W) fp32 each: "doubt", of a self-ensemble,
             how far its copies are apart (their standard deviation, mean over RGB, in 8-bit levels);
             "guidance", of SGENet, how much of its features its own prediction lets pass, in [0, 1].
@@ -203,10 +203,8 @@ def deblur_image(
 
 
 def _report(index: int, photo: Photo, seconds: float, change: float | None, truth: Photo | None) -> StepReport:
-    figures = {
-        name: None if truth is None else getattr(metrics, name)(photo.pixels, truth.pixels)
-        for name in ("psnr", "ssim", "mse")
-    }
+    measures = {"psnr": metrics.decibel, "ssim": metrics.ssim, "mse": metrics.mse}
+    figures = {name: truth and measure(photo.pixels, truth.pixels) for name, measure in measures.items()}
     return StepReport(index, photo, seconds, change, metrics.sharpness(photo.pixels), **figures)
 
 

@@ -132,7 +132,7 @@ def judge(
     """
     from deblur_demo import metrics
 
-    scored = first.mse and last.mse  # neither None nor 0, where PSNR has no end
+    scored = None not in (first.psnr, last.psnr)
     verdict = Verdict(
         blur_before=first.blur,
         blur_after=last.blur,

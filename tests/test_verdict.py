@@ -21,9 +21,8 @@ REDS = Path(__file__).resolve().parents[2] / "shared/eval/reds_003"
 
 def report(pixels: np.ndarray, index: int = 0, truth: np.ndarray | None = None) -> StepReport:
     """A step as the pipeline would report it."""
-    scores = {
-        name: None if truth is None else getattr(metrics, name)(pixels, truth) for name in ("psnr", "ssim", "mse")
-    }
+    measures = {"psnr": metrics.decibel, "ssim": metrics.ssim, "mse": metrics.mse}
+    scores = {name: None if truth is None else measure(pixels, truth) for name, measure in measures.items()}
     return StepReport(index, Photo(pixels), 0.1, None, metrics.sharpness(pixels), **scores)
 
 

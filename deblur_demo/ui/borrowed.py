@@ -12,7 +12,8 @@ from torch import Tensor
 from deblur_demo import catalogue, settings
 from deblur_demo.clips import ClipJob, expected_frames
 from deblur_demo.media.clip import probe
-from deblur_demo.models import registry
+from deblur_demo.models import checkpoint, complexity, registry
+from deblur_demo.models.contract import Restorer
 from deblur_demo.pipeline import Job, equipped
 from deblur_demo.runtime.deblurrer import Deblurrer, Step, TileDone
 from deblur_demo.ui import zerogpu
@@ -28,8 +29,7 @@ class BorrowedDeblurrer:
 
     def __init__(self, job: Job, work: Callable[..., Iterator]):
         self.job, self._work = job, work
-        network = registry.blank(job.model)  # to be asked for its traits and its parameters
-        self.model = equipped(network, job.ensemble, job.size)
+        self.model = equipped(_network(job), job.ensemble, job.size)  # to be asked for its traits and its parameters
 
     def events(self, window: Tensor, iterations: int | str | None = None) -> Iterator[TileDone | Step]:
         """As ``Deblurrer.events``.
@@ -42,10 +42,6 @@ class BorrowedDeblurrer:
         seconds = zerogpu.duration(_gmacs(self.job), height * width, steps(self.job, iterations))
         for event in self._work(seconds, self.job, window.numpy(), iterations):
             yield _mapped(event, torch.from_numpy) if isinstance(event, Step) else event
-
-    def steps(self, window: Tensor, iterations: int | str | None = None) -> Iterator[Step]:
-        """As ``Deblurrer.steps``."""
-        return filter(lambda event: isinstance(event, Step), self.events(window, iterations))
 
 
 def portable_events(deblurrer: Deblurrer, window: ndarray, iterations: int | str | None) -> Iterator[TileDone | Step]:
@@ -76,8 +72,16 @@ def clip_seconds(clip: ClipJob, job: Job) -> int:
 
 def steps(job: Job, iterations: int | str | None) -> int:
     """How many steps a run has at most."""
-    return registry.blank(job.model).traits.at_most(iterations)
+    return _network(job).traits.at_most(iterations)
+
+
+def _network(job: Job) -> Restorer:
+    """The network of a job, without memory behind its weights; those of a visitor may be of another size."""
+    if job.checkpoint is None:
+        return registry.blank(job.model)
+    return checkpoint.network_of(checkpoint.read_card(job.checkpoint), job.checkpoint.name, registry.ghost)
 
 
 def _gmacs(job: Job) -> float:
-    return catalogue.gmacs(job.model) * job.effort
+    counted = catalogue.gmacs(job.model) if job.checkpoint is None else complexity.gmacs(_network(job))
+    return counted * job.effort

@@ -107,12 +107,19 @@ class JobControls:
             **PRIVATE,
             **DEVICE_QUEUE,
         )
+        job.failure(self.refused, self.status, mine[1:], **AT_ONCE)
         # A run that goes on is asked to stop, and comes to its end as it likes. What is left of
         # it then, a place in the queue, is taken away.
         self.cancel.click(self.stopping, outputs=[self.status, self.cancel], **AT_ONCE)
         asked = self.cancel.click(lambda run: run is not None and run.stop(), self.state, self.obeyed, **AT_ONCE)
         ended = asked.then(None, cancels=[job], **AT_ONCE)
         ended.then(cancelled, [self.state, self.obeyed], [*mine, *outputs], **AT_ONCE)
+
+    def refused(self, status: str) -> Updates:
+        """After a job that the queue did not take; a cancelled one comes by here, too."""
+        if text.WAITING not in status:
+            return {self.status: gr.skip()}
+        return self.resting(views.status(text.REFUSED, "error"))
 
     def stopping(self) -> Updates:
         """From the click until the tile at hand is done."""

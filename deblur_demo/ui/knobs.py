@@ -95,15 +95,13 @@ class Knobs:
 
         Who leaves the picker before the networks are there has picked None.
         """
-        from deblur_demo import catalogue
-
         if model is None:
             return {self.about: gr.skip()}
         try:
-            row = row_of(model)
+            row = row_of(model, costs=True)
         except CheckpointError as error:  # weights of the visitor's own that are gone
             return {self.about: escape(str(error))}
-        about = text.about_model({**row, "gmacs": catalogue.gmacs(row["id"])}, is_fetched(row))
+        about = text.about_model(row, is_fetched(row))
         return {self.about: about, self.auto: gr.update(interactive=is_iterative(model)), **self.set_auto(model, auto)}
 
     def set_auto(self, model: str | None, auto: bool) -> Updates:
@@ -213,17 +211,27 @@ def choices(own: Sequence[shelf.OwnWeights] = (), ready: bool = False) -> list[t
     return [(text.own_choice(weights.name, weights.model), weights.choice) for weights in own] + offered
 
 
-def row_of(choice: str) -> dict:
-    """The row of ``catalogue.models`` behind a choice.
+def row_of(choice: str, costs: bool = False) -> dict:
+    """The row of ``catalogue.models`` behind a choice; of a visitor's weights it is true to their own network.
+
+    Args:
+        choice: of a model picker.
+        costs: whether ``gmacs`` is counted, which takes up to a second.
 
     Raises:
         CheckpointError: a visitor's weights that are gone.
     """
     from deblur_demo import catalogue
+    from deblur_demo.models import complexity
 
-    model = shelf.model_of(choice)
+    model, own = shelf.model_of(choice), shelf.is_own(choice)
     row = next(row for row in catalogue.models() if row["id"] == model)
-    return {**row, "ready": True, "checkpoint": shelf.name_of(choice)} if shelf.is_own(choice) else row
+    network = shelf.network_of(choice)
+    if own:
+        row |= {"ready": True, "checkpoint": shelf.name_of(choice), **catalogue.built(network)}
+    if costs:
+        row["gmacs"] = complexity.gmacs(network) if own else catalogue.gmacs(model)
+    return row
 
 
 def is_iterative(choice: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the server answers when there is too much to do: refusals as errors take them, each in three parts."""
+"""What the server refuses, to a visitor or to whoever starts it: as errors take it, each in three parts."""
 
 GPU_TOO_LONG = (
     "this would take about {seconds} s of the shared GPU",

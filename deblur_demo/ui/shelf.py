@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from deblur_demo.ui.runs import Run, expire, on_disk, safe_stem
 
 if TYPE_CHECKING:
     from deblur_demo.models.checkpoint import Card
+    from deblur_demo.models.contract import Restorer
     from deblur_demo.models.hub import HubFile
 
 _SCHEME = "own:"
@@ -33,15 +35,18 @@ class OwnWeights(Run):
 
     Args:
         name: of the file that the visitor knows, or its address on the Hub.
+        others: what the visitor has there already, so that no two are called alike.
 
     Attributes:
         weights: where the file belongs; its card is beside it.
         choice: what a picker calls them.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, others: Sequence[OwnWeights] = ()):
         super().__init__(Path(get_upload_folder()))
-        self.weights = self.folder / f"{safe_stem(name, 'weights')}.safetensors"
+        stem, taken = safe_stem(name, "weights"), {weights.name for weights in others}
+        free = next(name for name in chain([stem], (f"{stem}-{number}" for number in count(2))) if name not in taken)
+        self.weights = self.folder / f"{free}.safetensors"
         self.choice = _SCHEME + self.token
 
     @property
@@ -88,10 +93,10 @@ def load(files: Sequence[str] | None, address: str | None, own: Sequence[OwnWeig
         raise LimitError(*text.fill(models_text.TOO_MANY, limit=limit))
     if files:
         weights, card = _pair([Path(file) for file in files])
-        brought = OwnWeights(weights.name)
+        brought = OwnWeights(weights.name, own)
     else:
         source = _source(address)
-        brought = OwnWeights(source.file)
+        brought = OwnWeights(source.file, own)
     try:
         if files:
             with on_disk(brought.folder):
@@ -124,7 +129,7 @@ def is_own(choice: str) -> bool:
 
 
 def find(choice: str) -> Path:
-    """The file behind a choice; it is kept for another while.
+    """The file behind a choice.
 
     Raises:
         CheckpointError: there is none, or not any more.
@@ -134,7 +139,6 @@ def find(choice: str) -> Path:
     found = next(folder.glob("*.safetensors"), None) if folder else None
     if found is None:
         raise CheckpointError(*text.WEIGHTS_GONE)
-    folder.touch()
     return found
 
 
@@ -147,6 +151,20 @@ def model_of(choice: str) -> str:
     from deblur_demo.models import checkpoint
 
     return checkpoint.read_card(find(choice)).model if is_own(choice) else choice
+
+
+def network_of(choice: str) -> Restorer:
+    """The network that a choice is, without memory behind its weights; a visitor's may be of another size.
+
+    Raises:
+        CheckpointError: a visitor's weights that are gone.
+    """
+    from deblur_demo.models import checkpoint, registry
+
+    if not is_own(choice):
+        return registry.blank(choice)
+    weights = find(choice)
+    return checkpoint.network_of(checkpoint.read_card(weights), weights.name, registry.ghost)
 
 
 def name_of(choice: str) -> str:

@@ -75,6 +75,7 @@ NO_VALUE = "–"
 PROGRESS = "Progress"
 READY = "Ready."
 WAITING = "Waiting for its turn …"
+REFUSED = "There is too much to do right now, or too much of it is yours. Please press the button again in a while."
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
@@ -95,7 +96,7 @@ NOT_UPLOADED = ("A web address came where a file belongs", "an uploaded file", "
 def running(
     index: int, last: int | None, tile: int = 0, tiles: int = 1, seconds: float | None = None, name: str = ""
 ) -> str:
-    """What is being done right now, e.g. "Iteration 2 of 6, tile 3 of 8, about 12 s left".
+    """What is being done right now, e.g. "Iteration 2 of 6, about 12 s left, tile 3 of 8".
 
     Args:
         index: current iteration, 1-based.
@@ -107,10 +108,10 @@ def running(
     parts = [name] if name else []
     iteration = "iteration" if name else "Iteration"
     parts.append(f"{iteration} {index} of {last}" if last else f"{iteration} {index}")
-    if tiles > 1:
-        parts.append(f"tile {tile} of {tiles}")
     if seconds is not None:
         parts.append(f"{'about' if last else 'at most'} {duration(seconds)} left")
+    if tiles > 1:
+        parts.append(f"tile {tile} of {tiles}")
     return ", ".join(parts)
 
 

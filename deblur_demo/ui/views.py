@@ -27,9 +27,10 @@ def status(line: str, kind: str = "idle", fraction: float = 0.0) -> str:
         fraction: of the work that is done, [0, 1].
     """
     role = "alert" if kind == "error" else "status"
+    live = ' aria-live="off"' if kind == "busy" else ""  # not every tile is read aloud
     percent = round(100 * fraction)
     return (
-        f'<div class="status {kind}"><p role="{role}" title="{escape(line)}">{escape(line)}</p>'
+        f'<div class="status {kind}"><p role="{role}"{live} title="{escape(line)}">{escape(line)}</p>'
         f'<div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}" '
-        f'aria-label="{text.PROGRESS}"><i style="width:{percent}%"></i></div></div>'
+        f'aria-label="{text.PROGRESS}" aria-valuetext="{escape(line)}"><i style="width:{percent}%"></i></div></div>'
     )

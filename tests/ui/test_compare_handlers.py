@@ -260,6 +260,8 @@ def test_what_is_ticked_is_counted(page):
     one = ["full"]
     assert results_of(EVERY, [1, 2, 6], one) == 7 and results_of(EVERY, [], one) == 1 and results_of([], [1], one) == 0
     assert results_of(EVERY, [1, 2, 6], ["full", "half"]) == 14 and results_of(EVERY, [1], []) == 0
+    assert "value" not in page.offer_own([], EVERY)[page.screen.models], "ticks that are made meanwhile stay"
+    assert page.offer_own([], [*EVERY, "own:gone"])[page.screen.models]["value"] == EVERY
     assert "at most 8" in page.plan(EVERY, [1, 2, 3, 4, 5], one)[page.screen.planned]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.pipeline import Job
-from deblur_demo.ui import examples, text
+from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.image import layout as image_layout
 from deblur_demo.ui.image.handlers import ImageHandlers
@@ -250,7 +250,19 @@ def test_an_examples_reference_goes_with_it_and_a_visitors_stays(page):
     assert page.change_photos("/uploads/mine.png")[s.truth] == gr.skip()
     snapped = page.take_snapshot([photo], "/uploads/snapshot.png", truth)
     assert snapped[s.photos] == [photo, "/uploads/snapshot.png"] and snapped[s.truth] is None
+    assert page.count_photos([photo], truth)[s.truth] == gr.skip()
+    for others in (None, [], [photo, photo]):
+        assert page.count_photos(others, truth)[s.truth] is None
+        assert page.count_photos(others, "/uploads/mine.png")[s.truth] == gr.skip()
     assert page.pick_example(SimpleNamespace(index=0))[s.truth] is None
+
+
+def test_a_job_that_the_queue_refuses_waits_no_longer(page):
+    job = page.screen.job
+    refused = job.refused(views.status(text.WAITING))
+    assert text.REFUSED in refused[job.status] and refused[job.run]["interactive"]
+    assert not refused[job.cancel]["interactive"]
+    assert job.refused(views.status(text.STOPPING, "busy")) == {job.status: gr.skip()}
 
 
 def test_the_doubt_of_an_ensemble_has_its_place_from_the_start(page, shaky):

@@ -14,6 +14,7 @@ from deblur_demo.media.heat import paint
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.pipeline import StepReport
+from deblur_demo.ui.image import plots, views
 from deblur_demo.ui.image.run import ImageRun, figures
 from deblur_demo.verdict import judge
 
@@ -56,10 +57,39 @@ def test_notices_of_reading_and_of_every_step_are_kept_once(tmp_path):
     assert run.results[0].notices == ("It is an animation.", "It was computed again in fp32.")
 
 
-def test_equal_pictures_have_no_psnr_in_json():
-    perfect = replace(report(1, deep_photo()), psnr=float("inf"), mse=0.0)
-    assert figures(perfect)["psnr"] is None and figures(perfect)["mse"] == 0
-    json.dumps(figures(perfect), allow_nan=False)
+def test_a_step_that_equals_the_reference_is_scored_without_a_psnr(tmp_path):
+    run, photo = ImageRun(tmp_path), deep_photo()
+    run.begin("photo.png", rows=2)
+    for change in (None, 0.5):
+        run.add(replace(report(0 if change is None else 1, photo), psnr=None, ssim=1.0, mse=0.0, change=change))
+    result = run.results[0]
+    json.dumps([figures(step) for step in result.steps], allow_nan=False)
+    table, drawn = views.table(result, 1), plots.quality(result.steps, 1)
+    assert ">SSIM<" in table and ">1.0000<" in table and "best" not in table
+    assert not any(word in table + drawn for word in ("nan", "inf"))
+
+
+def test_a_photo_that_is_dropped_takes_the_choice_of_its_step_along(tmp_path):
+    run = ImageRun(tmp_path)
+    for name in ("first.png", "second.png"):
+        run.begin(name, rows=3)
+        for index in range(3):
+            run.add(report(index, deep_photo()))
+    run.picked = 1
+    run.drop()
+    assert run.looked_at(run.results[0]).index == 2
+
+
+def test_all_photos_are_in_one_zip_each_as_its_last_step_shows_it(tmp_path):
+    run = ImageRun(tmp_path)
+    for size in (8, 12):
+        run.begin("photo.png", rows=2)
+        for index in (0, 1):
+            run.add(report(index, deep_photo(size, size)))
+    with zipfile.ZipFile(run.pack()) as archive:
+        assert archive.namelist() == ["deblurred/001_photo.png", "deblurred/002_photo.png"]
+        for name, result in zip(archive.namelist(), run.results, strict=True):
+            assert archive.read(name) == result.steps[1].full.read_bytes()
 
 
 def test_only_what_is_shown_of_a_large_photo_is_smaller(tmp_path, monkeypatch):

@@ -111,7 +111,9 @@ def test_an_expired_run_has_no_animation(done, offers):
 @pytest.mark.parametrize("size", ["full", "half", "quarter"])
 def test_a_tip_sets_the_size_that_it_names(done, run, offers, size):
     s = done[0].screen
-    assert offers.take_tip(run, None, ["x/my cup.png"], False, clicked("size", size)) == {s.knobs.size: size}
+    taken = offers.take_tip(run, None, ["x/my cup.png"], False, clicked("size", size))
+    assert taken.keys() == {s.knobs.size, s.job.status} and taken[s.knobs.size] == size
+    assert "error" not in taken[s.job.status], "an error of before would keep the photo from being run"
     found = replace(run.results[0], verdict=replace(BLURRED, advice=(SIZES[size],)))
     assert f'data-knob="size" data-value="{size}">Try it at {size} size</button>' in image_views.verdict(found)
 

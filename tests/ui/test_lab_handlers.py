@@ -129,6 +129,23 @@ def test_by_lot_the_sheet_shows_the_path_that_is_taken(page, sharp):
     assert taken.seed == seed and np.allclose(taken.path, shown["points"], atol=1e-3)
     assert page.lot(None, 24, 9)[s.pad] == page.lot(0, 24, 9)[s.pad] == sheet(path_by_lot(0, 24), 9)
     assert page.expose(shown, 5)[s.pad] == {**shown, "level": 5}
+    assert page.sow(shown, seed + 1, 20, 13)[s.pad] == sheet(path_by_lot(seed + 1, 20), 13)
+    assert page.sow(sheet(PATH, 9, drawn=True), seed + 1, 20, 13)[s.pad] == gr.skip(), "it is for the noise, too"
+
+
+def test_a_run_can_be_stopped_from_the_first_moment_on(page, sharp):
+    """While a network loads, too; what is stopped then gives both buttons back."""
+    s = page.screen
+    *_, last = page.blur(*asked(sharp))
+    for job, updates in (
+        (s.blurring, page.blur(*asked(sharp))),
+        (s.deblurring, page.deblur(*knobs(last[s.blurring.state]))),
+    ):
+        begun = next(updates)
+        begun[job.state]._unwanted.set()  # what ``stop`` does before it waits
+        *_, ended = updates
+        assert text.CANCELLED in ended[job.status]
+        assert ended[s.blurring.run]["interactive"] and ended[s.deblurring.run]["interactive"]
 
 
 def test_two_iterations_are_scored_against_the_truth(shaken):

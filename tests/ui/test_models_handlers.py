@@ -15,16 +15,19 @@ import pytest
 from deblur_demo import catalogue
 from deblur_demo.errors import CheckpointError, DeblurError
 from deblur_demo.media.image import read_image, write_image
-from deblur_demo.models import checkpoint
+from deblur_demo.models import checkpoint, complexity, registry
 from deblur_demo.pipeline import Job
-from deblur_demo.ui import examples, shelf
+from deblur_demo.ui import examples, knobs, shelf
 from deblur_demo.ui.bench import Bench
+from deblur_demo.ui.borrowed import BorrowedDeblurrer
 from deblur_demo.ui.compare import layout as compare_layout
 from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.compare.order import CompareOrder
 from deblur_demo.ui.image import layout as image_layout
 from deblur_demo.ui.image.handlers import ImageHandlers
 from deblur_demo.ui.models import layout as models_layout
 from deblur_demo.ui.models import text as models_text
+from deblur_demo.ui.models import views as models_views
 from deblur_demo.ui.models.handlers import ModelsHandlers
 from deblur_demo.ui.order import checked
 
@@ -95,7 +98,7 @@ def test_loaded_weights_are_in_every_picker_and_do_the_work(page, image, files, 
     assert models_text.loaded("my_net") in last[page.screen.status]
     for picker in (image.screen.knobs.model, page.comparing.screen.models):
         assert offered(last[picker])[0] == own.choice and offered(last[picker])[1] == "mtrnn-lite"
-    assert last[page.comparing.screen.models]["value"] == ["wiener"]
+    assert "value" not in last[page.comparing.screen.models], "ticks stay as they are"
     assert last[page.screen.files] is None and last[page.screen.loaded]["value"] == own.choice
 
     write_image(shaky_photo, tmp_path / "shaky.png")
@@ -110,7 +113,35 @@ def test_loaded_weights_are_in_every_picker_and_do_the_work(page, image, files, 
         str(tmp_path / "shaky.png"), None, [own.choice, "wiener"], [1], ["full"], "fp32", "auto", "1", None
     )
     names = [picture.figures.name for picture in compared[page.comparing.screen.job.state].results]
-    assert names == ["my_net × 1", "wiener"]
+    assert names == ["my_net (yours) × 1", "wiener"]
+
+
+def test_no_two_are_called_alike_and_none_as_a_network(page, image, files, cache, shaky_photo, tmp_path):
+    own = []
+    for _ in range(3):
+        own.append(shelf.load(files, "", own))
+    names = [weights.name for weights in own]
+    assert names == [names[0], f"{names[0]}-2", f"{names[0]}-3"]
+    write_image(shaky_photo, tmp_path / "shaky.png")
+    models = ["mtrnn-lite", *(weights.choice for weights in own)]
+    order = CompareOrder.of(str(tmp_path / "shaky.png"), None, models, [1])
+    assert order.results == ["mtrnn-lite × 1", *(f"{name} (yours) × 1" for name in names)]
+
+
+def test_weights_of_another_size_are_described_as_they_are(page, cache, tmp_path):
+    network = registry.build("kaist-3f-s", frames=1)
+    path = tmp_path / "one.safetensors"
+    checkpoint.save(network, path, checkpoint.Card("kaist-3f-s", {"frames": 1}))
+    mine = shelf.load([str(path), str(path.with_suffix(".json"))], "", [])
+    row = knobs.row_of(mine.choice, costs=True)
+    assert (row["frames"], row["parameters"]) == (1, network.parameter_count)
+    assert row["parameters"] < catalogue.parameters("kaist-3f-s")
+    assert row["gmacs"] == complexity.gmacs(network) < catalogue.gmacs("kaist-3f-s")
+    (entry,) = (entry for entry in models_views.entries([mine], False) if entry.own)
+    assert (entry.row["frames"], entry.row["gmacs"]) == (1, row["gmacs"])
+    job, _ = checked(mine.choice, 1)
+    borrowed = BorrowedDeblurrer(job, None)
+    assert borrowed.model.traits.frames == 1 and borrowed.model.parameter_count == network.parameter_count
 
 
 def test_unloading_deletes_them_everywhere(page, image, files, cache):

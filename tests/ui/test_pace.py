@@ -32,7 +32,7 @@ def test_durations_in_words(seconds, words):
 
 
 def test_the_status_line():
-    assert text.running(2, 6, 3, 8, 12.0) == "Iteration 2 of 6, tile 3 of 8, about 12 s left"
+    assert text.running(2, 6, 3, 8, 12.0) == "Iteration 2 of 6, about 12 s left, tile 3 of 8"
     assert text.running(2, None, 1, 1, 12.0, "x.png (1 of 3)") == "x.png (1 of 3), iteration 2, at most 12 s left"
 
 

@@ -169,6 +169,7 @@ def test_maps_cross_over_as_arrays(lively_checkpoint, shaky_photo):
 def test_a_job_goes_to_the_cards_process_and_back(tmp_path, weights, shaky_photo, shaky_clip):
     write_image(shaky_photo, tmp_path / "shaky.png")
     (tmp_path / "shaky.mp4").write_bytes(shaky_clip.read_bytes())
+    (tmp_path / "no.json").write_text('{"model": "mtrnn-lite"}')  # a card, by which a GPU is asked for, without weights
     env = {**os.environ, "PYTHONPATH": str(ROOT), "ZEROGPU_OFFLOAD_DIR": str(tmp_path / "tensors")}
     done = subprocess.run([sys.executable, "-c", SPACE, tmp_path], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

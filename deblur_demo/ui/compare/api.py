@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
@@ -81,7 +82,7 @@ def _compare(
             run, report = CompareRun(cache, order.photo, order.results), []
             for news in compete(run, order, bench):
                 if isinstance(news, Picture):
-                    report = [*report, news.figures.as_json()]
+                    report = [*report, asdict(news.figures)]
                 elif isinstance(news, Trouble):
                     gr.Warning(news.line)
                 yield None, report

@@ -50,7 +50,12 @@ class CompareHandlers:
 
         s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
         page.load(self.offer_models, [s.iterations, s.sizes], [s.models, s.planned], **AT_ONCE)
-        gr.on([tick.input for tick in s.ticks], self.plan, s.ticks, s.planned, **LATEST)
+        ticked = [
+            s.models.change,
+            s.iterations.input,
+            s.sizes.input,
+        ]  # weights that are put away take their ticks along
+        gr.on(ticked, self.plan, s.ticks, s.planned, **LATEST)
         s.examples.select(self.pick_example, outputs=[s.photo, s.truth], **AT_ONCE)
         gr.on([s.photo.upload, s.photo.clear], self.change_photo, s.truth, s.truth, **AT_ONCE)
 
@@ -63,10 +68,12 @@ class CompareHandlers:
         return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, iterations, sizes)}
 
     def offer_own(self, own: Sequence[OwnWeights], ticked: Sequence[str]) -> Updates:
-        """Offer what the visitor has brought, too; ticks stay where they are."""
+        """Offer what the visitor has brought, too; ticks stay where they are, but those of weights that are gone."""
         offered = knobs.choices(own, ready=True)
         values = [value for _, value in offered]
-        return {self.screen.models: gr.update(choices=offered, value=[value for value in ticked if value in values])}
+        kept = [value for value in ticked if value in values]
+        gone = {"value": kept} if len(kept) < len(ticked) else {}
+        return {self.screen.models: gr.update(choices=offered, **gone)}
 
     def plan(self, models: Sequence[str], iterations: Sequence[int], sizes: Sequence[str]) -> Updates:
         """Say how many results the ticks make."""
@@ -132,6 +139,7 @@ class CompareHandlers:
         s = self.screen
         run.on_stage()
         return {
+            s.job.state: run,  # said anew, as what is said is kept for as long as the cache keeps files
             s.welcome: gr.update(visible=False),
             s.results: gr.update(visible=True),
             s.viewer: compare_views.viewer(run),
@@ -156,7 +164,6 @@ class CompareHandlers:
         return {
             **s.job.resting(status),
             **self._arrived(run),
-            s.job.state: run,
             s.archive: gr.update(value=str(run.archive), interactive=True),
         }
 

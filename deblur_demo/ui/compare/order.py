@@ -97,7 +97,8 @@ class CompareOrder:
             wanted = tuple(sorted(numbers)) if is_iterative(model) else ()
             if is_iterative(model) and not wanted:
                 raise SettingError(*compare_text.NO_ITERATIONS)
-            entrants.append(Entrant(shelf.name_of(model), job, fetched, wanted))
+            name = compare_text.own(shelf.name_of(model)) if shelf.is_own(model) else model
+            entrants.append(Entrant(name, job, fetched, wanted))
             count += len(entrants[-1].results)
             if count > limit:
                 asked = results_of(models, numbers, sizes)

@@ -31,7 +31,7 @@ class Figures:
         parameters: trained ones.
         gmacs: of all steps at 256 x 256 pixels.
         change: mean absolute difference to the input, in 8-bit levels.
-        psnr, ssim, mse: against the truth; None where none was given.
+        psnr, ssim, mse: against the truth; None where none was given, and PSNR where it equals the truth.
     """
 
     name: str
@@ -44,13 +44,6 @@ class Figures:
     psnr: float | None = None
     ssim: float | None = None
     mse: float | None = None
-
-    def as_json(self) -> dict:
-        """The same without infinities, which JSON does not have: the PSNR of equal pictures becomes null."""
-        return {
-            key: None if isinstance(value, float) and math.isinf(value) else value
-            for key, value in asdict(self).items()
-        }
 
 
 @dataclass(frozen=True)
@@ -136,7 +129,7 @@ class CompareRun(Run):
         report = {
             "photo": self.photo.name,
             "notices": self.notices,
-            "pictures": [{"file": picture.full.name, **picture.figures.as_json()} for picture in self.pictures],
+            "pictures": [{"file": picture.full.name, **asdict(picture.figures)} for picture in self.pictures],
         }
         with on_disk(archive), zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # PNG is compressed already
             for picture in self.pictures:

@@ -47,6 +47,11 @@ TOO_MANY = ("{count} results were asked for", "at most {limit} in one comparison
 FAILED = "{name}: {error}"
 
 
+def own(name: str) -> str:
+    """What a visitor's weights are called, which may have the name of a network."""
+    return f"{name} (yours)"
+
+
 def contender(model: str, steps: int | None, size: str = SIZE.default) -> str:
     """Name of a result; without ``steps`` where the model leaves no choice."""
     name = model if steps is None else f"{model} × {steps}"

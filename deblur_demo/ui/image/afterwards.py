@@ -22,7 +22,7 @@ _FETCH = """(file) => {
   return [];
 }"""
 _RUN = """() => {
-  if (!document.querySelector("#image-status .error")) document.querySelector("#image-run").click();
+  if (!document.querySelector("#image-status .status.error")) document.querySelector("#image-run").click();
   return [];
 }"""
 
@@ -79,4 +79,4 @@ class Afterwards:
             return {s.job.status: views.status(tip.refused[0], "error")}
         model = tip.values.get("model")
         chosen = {} if model is None else {s.knobs.model: model, **s.knobs.pick_model(model, auto)}
-        return {s.knobs.size: tip.values.get("size", SIZE.default), **chosen}
+        return {s.job.status: views.status(text.READY), s.knobs.size: tip.values.get("size", SIZE.default), **chosen}

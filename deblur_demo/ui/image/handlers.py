@@ -56,7 +56,7 @@ class ImageHandlers:
 
         s.knobs.bind(page)
         inputs = [s.photos, s.truth, s.metadata, *s.knobs.values]
-        s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, *results], self.clear)
+        s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, s.photos_zip, *results], self.clear)
 
         picked = [s.job.state, s.picker]
         s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **LATEST)
@@ -65,6 +65,8 @@ class ImageHandlers:
 
         s.examples.select(self.pick_example, outputs=[s.photos, s.truth], **AT_ONCE)
         gr.on([s.photos.upload, s.photos.delete], self.change_photos, s.truth, s.truth, **AT_ONCE)
+        # Neither what empties the gallery nor what is pasted into it says more than that it is another.
+        s.photos.change(self.count_photos, [s.photos, s.truth], s.truth, **AT_ONCE)
         webcam = [s.webcam, s.webcam_toggle]
         s.webcam_toggle.click(self.toggle_webcam, s.webcam_toggle, webcam, **AT_ONCE)
         s.webcam.input(self.take_snapshot, [s.photos, s.webcam, s.truth], [s.photos, s.truth, *webcam], **AT_ONCE)
@@ -146,6 +148,10 @@ class ImageHandlers:
         names = [example.truth.name for example in self.examples if example.truth]
         return {self.screen.truth: None if truth and Path(truth).name in names else gr.skip()}
 
+    def count_photos(self, photos: Sequence[str] | None, truth: str | None) -> Updates:
+        """A reference is for one photo."""
+        return {self.screen.truth: gr.skip()} if len(photos or ()) == 1 else self.change_photos(truth)
+
     def toggle_webcam(self, label: str) -> Updates:
         """Open the webcam, or put it away."""
         opened = label == image_text.WEBCAM
@@ -169,10 +175,11 @@ class ImageHandlers:
         run.on_stage()
         return {
             **self._marked(run, result),
+            s.job.state: run,  # said anew, as what is said is kept for as long as the cache keeps files
             s.viewer: image_views.viewer(result),
             s.welcome: gr.update(visible=False),
             s.results: gr.update(visible=True),
-            s.picker: gr.update(visible=False),
+            **{part: gr.update(visible=False) for part in (s.picker, s.photos_zip)},
             **{part: gr.update(interactive=False) for part in (s.webp, s.mp4)},
             s.steps_zip: gr.update(value=None, interactive=False),
             s.verdict: image_views.verdict(result, alone=len(run.results) == 1),
@@ -215,10 +222,12 @@ class ImageHandlers:
             status = views.status(image_text.cancelled(len(results)))
         run.done = True
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(results, 1)]
+        several = len(results) > 1
         return {
             **self._complete(run, results[-1]),
             **s.job.resting(status),
-            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=len(choices) > 1),
+            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=several),
+            s.photos_zip: gr.update(value=str(run.pack()) if several else None, visible=several),
             s.job.state: run,
         }
 

@@ -39,6 +39,7 @@ class ImageScreen:
     welcome: gr.HTML
     results: gr.Column
     picker: gr.Dropdown
+    photos_zip: gr.DownloadButton
     verdict: gr.HTML
     viewer: gr.HTML
     step_png: gr.DownloadButton
@@ -97,6 +98,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         picker = gr.Dropdown(
             label=image_text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker"
         )
+        photos_zip = gr.DownloadButton(image_text.DOWNLOAD_PHOTOS, visible=False, elem_id="photos-zip")
         verdict = gr.HTML(elem_id="image-verdict", elem_classes="bare", js_on_load=_TIPS)
         viewer = place_comparer("image-viewer")
         with gr.Row():
@@ -112,7 +114,7 @@ def _outputs() -> dict[str, gr.components.Component]:
             table = gr.HTML(elem_id="table")
             plots = gr.HTML(elem_id="image-plots")
     return {
-        "welcome": welcome, "results": results, "picker": picker, "verdict": verdict, "viewer": viewer,
-        "step_png": step_png, "steps_zip": steps_zip, "webp": webp, "mp4": mp4, "film": film, "table": table,
-        "plots": plots,
+        "welcome": welcome, "results": results, "picker": picker, "photos_zip": photos_zip, "verdict": verdict,
+        "viewer": viewer, "step_png": step_png, "steps_zip": steps_zip, "webp": webp, "mp4": mp4, "film": film,
+        "table": table, "plots": plots,
     }  # fmt: skip

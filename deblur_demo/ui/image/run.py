@@ -170,8 +170,17 @@ class ImageRun(Run):
             file.writestr(f"{stem}/report.json", json.dumps(report, indent=2))
         self.results[-1] = replace(result, rows=len(result.steps), archive=archive, verdict=verdict)
 
+    def pack(self) -> Path:
+        """Put the last step of every photo into one ZIP; gives its path."""
+        archive = self.folder / "deblurred.zip"
+        with on_disk(archive), zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:  # PNG is compressed already
+            for number, result in enumerate(self.results, 1):
+                file.write(result.steps[-1].full, f"deblurred/{number:03d}_{safe_stem(result.name)}.png")
+        return archive
+
     def drop(self) -> None:
         """Forget the current photo, which failed or is not wanted; its files go once the page shows something else."""
+        self.picked = None
         self.later(partial(shutil.rmtree, self._place, ignore_errors=True))
         self.results.pop()
 
@@ -179,8 +188,6 @@ class ImageRun(Run):
 def figures(step: StepFile | StepReport) -> dict:
     """The figures of a step as JSON knows them; of its maps the mean and the 95th percentile."""
     values = {name: getattr(step, name) for name in _FIGURES}
-    # JSON has no infinity: the PSNR of equal pictures becomes null, and their mse is 0.
-    values |= {name: None for name, value in values.items() if isinstance(value, float) and math.isinf(value)}
     values["maps"] = values.pop("map_figures")
     return values
 

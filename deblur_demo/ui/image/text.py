@@ -21,6 +21,7 @@ WELCOME = (
 )
 RESTORED = "Restored photo"
 RESULTS_OF = "Photo"
+DOWNLOAD_PHOTOS = "Download all photos (ZIP)"
 INPUT_STEP = "Input"
 REFERENCE = "Reference"
 WEBP = "Animation (WebP)"

@@ -81,7 +81,7 @@ def table(result: Result, shown: int | None) -> str:
         shown: index of the step in the viewer; its row is marked.
     """
     steps = result.steps
-    scored = any(step.psnr is not None for step in steps)
+    scored = any(step.ssim is not None for step in steps)
     columns = [name for name in image_text.COLUMNS if scored or name not in _SCORES]
     head = "".join(
         f'<th scope="col" title="{escape(why)}">{title}</th>' for title, why in map(image_text.COLUMNS.get, columns)

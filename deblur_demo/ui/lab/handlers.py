@@ -62,13 +62,14 @@ class LabHandlers:
         s.knobs.bind(page)
         made = [s.welcome, s.results, s.steps, s.kernel, s.pair, s.recipe, steps, s.deblurring.run, *stage]
         s.blurring.bind(self.blur, [s.photo, *s.shake, steps], made, self.clear)
-        made = [s.steps, s.curves, s.steps_zip, s.blurring.run, *stage]
+        made = [s.steps, s.curves, s.steps_zip, shaken, s.blurring.run, *stage]
         s.deblurring.bind(self.deblur, [shaken, *s.knobs.values], made, self.clear_steps)
 
         lot = [s.pad, s.seed, s.shift, s.level]
         page.load(self.lot, lot[1:], s.pad, **AT_ONCE)
         s.pad.lot(self.throw_dice, lot[2:], [s.pad, s.seed], **AT_ONCE)
-        gr.on([s.seed.input, s.shift.input], self.lot, lot[1:], s.pad, **LATEST)
+        s.shift.input(self.lot, lot[1:], s.pad, **LATEST)
+        s.seed.input(self.sow, lot, s.pad, **LATEST)
         s.level.input(self.expose, [s.pad, s.level], s.pad, **LATEST)
         s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **AT_ONCE)
         s.examples.select(self.pick_example, outputs=s.photo, **AT_ONCE)
@@ -86,6 +87,10 @@ class LabHandlers:
 
         path = path_by_lot(_within(SEED, seed), _within(SHIFT, shift))
         return {self.screen.pad: sheet(path, _within(LEVEL, level))}
+
+    def sow(self, pad: dict, seed: float | None, shift: float, level: float) -> Updates:
+        """The path of another seed; of one that is drawn, the seed makes the noise alone."""
+        return {self.screen.pad: gr.skip()} if drawn_points(pad) else self.lot(seed, shift, level)
 
     def throw_dice(self, shift: float, level: float) -> Updates:
         """Another path by lot."""
@@ -126,12 +131,11 @@ class LabHandlers:
             with ending() as ended:
                 knobs = {"seed": seed, "shift": shift, "level": level, "objects": objects, "noise": noise}
                 order = ShakeOrder.of(photo, drawn_points(pad), saturation=saturation, **knobs)
-                yield {**job.working(views.status(lab_text.SHAKING, "busy", 0.05)), s.deblurring.run: _off()}
-                source = order.read()
                 run = LabRun(self.cache, order.photo.name)
                 run.replace(before, steps)
-                yield {job.state: run}
-                for share in run.while_wanted(run.make(source, order.shake)):
+                shaking = views.status(lab_text.SHAKING, "busy", 0.05)
+                yield {**job.working(shaking), job.state: run, s.deblurring.run: _off()}
+                for share in run.while_wanted(run.make(order.read(), order.shake)):
                     yield {job.status: views.status(lab_text.WRITING, "busy", share)}
                 for notice in run.notices:
                     gr.Info(escape(notice))
@@ -175,18 +179,17 @@ class LabHandlers:
                     raise InputError(*lab_text.NO_BLUR)
                 order = ImageOrder.of([str(shaken.blurred)], str(shaken.sharp), keep_metadata=True, **asked(*knobs))
                 loading = views.status(text.loading(order.job.model, order.fetched), "busy")
-                yield {**job.working(loading), s.blurring.run: _off()}
-                deblurrer = self.bench.deblurrer(order.job)
                 run = ImageRun(self.cache)
                 run.replace(before)
-                yield {job.state: run}
+                yield {**job.working(loading), job.state: run, s.blurring.run: _off()}
+                deblurrer = self.bench.deblurrer(order.job)
                 shaken.touch()
                 start = time.monotonic()
                 most, _ = order.iterations(deblurrer)
                 with closing(follow(run, order, deblurrer)) as story:
                     for news in story:
                         yield self._arrived(shaken, run, most) if isinstance(news, Result) else {job.status: news}
-                stage = {**self._deblurred(shaken, run, time.monotonic() - start), job.state: run}
+                stage = self._deblurred(shaken, run, time.monotonic() - start)
                 run.done = True
                 yield stage
             if run is None or not run.done:
@@ -200,6 +203,8 @@ class LabHandlers:
         s, result = self.screen, run.results[-1]
         run.on_stage()
         return {
+            s.blurring.state: shaken,  # said anew, as what is said is kept for as long as the cache keeps files
+            s.deblurring.state: run,
             s.viewer: lab_views.viewer(shaken, result),
             s.table: image_views.table(result, run.looked_at(result).index),
             s.curves: quality(result.steps, most),

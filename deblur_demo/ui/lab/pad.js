@@ -1,8 +1,8 @@
 // A sheet to draw a camera's path on: the body of a function of (element, trigger, props, server, upload, watch).
 //
 // props.value is {points, level, drawn}: the path as [[x, y], ...] in pixels of the photo, evenly spaced in time; how
-// many of its 13 frames are exposed, the middle ones; and whether the visitor drew it. Events: "drawn", with a new
-// value; "lot", when another path by lot is wanted.
+// many of its 13 frames are exposed, the middle ones; and whether the visitor drew it. Event: "lot", when another
+// path by lot is wanted.
 const find = (name) => element.querySelector("." + name);
 const sheet = find("sheet");
 const words = JSON.parse(find("pad").dataset.words);
@@ -147,7 +147,6 @@ for (const name of ["pointerup", "pointercancel"])
     strokes = null;
     if (name === "pointerup" && samples && far(samples)) {
       props.value = { ...path(), points: evenly(samples), drawn: true };
-      trigger("drawn");
     }
     show();
   });

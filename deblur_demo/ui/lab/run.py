@@ -80,8 +80,7 @@ class LabRun(Run):
         shaken = shake_photo(photo, shake)
         self.touch()
         self.shake, self.kernel = shaken.shake, shaken.kernel
-        psnr = metrics.psnr(shaken.blurred.pixels, shaken.sharp.pixels)
-        self.psnr = None if math.isinf(psnr) else psnr
+        self.psnr = metrics.decibel(shaken.blurred.pixels, shaken.sharp.pixels)
         lost = [notice for picture in ("sharp", "blurred") for notice in self._export(shaken, picture)]
         self.notices = tuple(dict.fromkeys((*shaken.blurred.notices, *lost)))
         with on_disk(self.recipe):

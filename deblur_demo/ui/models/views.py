@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deblur_demo.errors import CheckpointError
-from deblur_demo.ui import text
+from deblur_demo.ui import knobs, text
 from deblur_demo.ui.bench import is_fetched
 from deblur_demo.ui.models import text as models_text
 
@@ -42,15 +42,15 @@ def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
     from deblur_demo import catalogue, pipeline
     from deblur_demo.models import checkpoint
 
-    rows = {row["id"]: {**row, "gmacs": catalogue.counted_gmacs(row["id"])} for row in catalogue.models()}
+    rows = [{**row, "gmacs": catalogue.counted_gmacs(row["id"])} for row in catalogue.models()]
     found = []
     for weights in own:
         try:
             card = weights.card
         except CheckpointError:  # deleted meanwhile, as promised
             continue
-        found.append(Entry(weights.name, {**rows[card.model], "ready": True}, card, own=True))
-    for row in catalogue.by_use(rows.values(), pipeline.default_model()):
+        found.append(Entry(weights.name, knobs.row_of(weights.choice, costs=True), card, own=True))
+    for row in catalogue.by_use(rows, pipeline.default_model()):
         if row["ready"] or everything:
             path = row["checkpoint"] if row["ready"] else None
             found.append(Entry(row["id"], row, path and checkpoint.read_card(Path(path))))

@@ -77,6 +77,7 @@ function tell() {
 
 function tick() {
   if (!element.isConnected) return;
+  if (!player.checkVisibility()) return leader.pause(); // another tab is open
   follow(false);
   tell();
   if (!leader.paused) requestAnimationFrame(tick);
@@ -105,7 +106,7 @@ for (const video of [source, result]) {
     if (!video.getAttribute("src") || !clip) return;
     video.hidden = true;
     if (clip.result && video === source) follower = null;
-    note.textContent = clip.result && video === source ? words.unplayable_source : words.unplayable;
+    note.textContent = words[clip.result ? (video === source ? "unplayable_source" : "unplayable_result") : "unplayable"];
     dress();
   });
 }

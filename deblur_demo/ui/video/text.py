@@ -37,6 +37,7 @@ PLAYER = {
     "sound": "Sound",
     "full": "Full screen",
     "unplayable": "This browser cannot play the clip. It can be deblurred all the same.",
+    "unplayable_result": "This browser cannot play the result. Download it, or choose H.264 under More options.",
     "unplayable_source": "This browser cannot play your file, so only the result is shown.",
 }
 DOWNLOAD_CLIP = "Download the clip (MP4)"
