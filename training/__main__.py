@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
+from zipfile import BadZipFile
 
-from deblur_demo.errors import DeblurError
+from safetensors import SafetensorError
+
+from deblur_demo.errors import DeblurError, InputError
 from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, SIZE, TILE, Setting
 from training.data.layouts import origins
 
@@ -19,14 +23,31 @@ SHARD = Setting("shard", 16, "most MiB of a file, where a pack or a state is cut
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code, 1 after a typed error."""
+    """Run one command; returns the exit code, 1 after a typed error, 130 if interrupted."""
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("Interrupted. What was written is kept.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read this has left, as `head` does; nor is there anybody at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except DeblurError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except (OSError, BadZipFile, SafetensorError) as error:
+        print(f"error: {_typed(error)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _typed(error: Exception) -> DeblurError:
+    """What a disk, or a file of somebody else's, may do in the middle of a command."""
+    named = isinstance(error, OSError) and error.filename is not None and error.strerror
+    found = f"{error.filename}: {error.strerror}" if named else str(error) or type(error).__name__
+    return InputError(found, "whole files, and folders with space that may be written to", "Check the path")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -228,9 +249,11 @@ def _prepare(arguments: argparse.Namespace) -> None:
         from deblur_demo.runtime.deblurrer import Deblurrer
         from training.data.restored import write_restored
 
-        model, _ = checkpoint.load(arguments.through or checkpoint.find("mtrnn-lite"))
-        deblurrer = Deblurrer(model, arguments.device, arguments.precision)
-        written, there = write_restored(arguments.data, arguments.restored, deblurrer)
+        weights = arguments.through or checkpoint.find("mtrnn-lite")
+        deblurrer = Deblurrer(checkpoint.load(weights)[0], arguments.device, arguments.precision)
+        written, there = write_restored(
+            arguments.data, arguments.restored, deblurrer, weights=checkpoint.sha256(weights)
+        )
         print(f"{written} pieces of footage written to {arguments.restored}, {there} were there")
     if arguments.pack:
         quality = pack(arguments.data, arguments.pack, arguments.megabytes, int(arguments.shard * 2**20))

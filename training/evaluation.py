@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from deblur_demo.errors import SettingError
+from deblur_demo.media.paths import write_text
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.pipeline import equipped
 from deblur_demo.runtime.deblurrer import Deblurrer
 from training.clip_scores import frames_table, score_clip
-from training.results import Result, bundle_page, result, write
-from training.scores import Pair, Scores, blur_of, mean, pairs_in, read_pairs, score, score_each
+from training.results import Result, bundle_page, check_results, result, write
+from training.scores import Scores, mean, pairs_in, read_pairs, score, score_each
+from training.sets import NamedSet, blur_of, distinct, named_sets, tails
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -21,35 +24,56 @@ def evaluate(options: argparse.Namespace) -> None:
         options: those of ``python -m training evaluate``.
 
     Raises:
-        SettingError: neither a set nor a clip.
+        SettingError: neither a set nor a clip, or none of the networks' kind of blur.
+        OutputError: results would replace what is none.
     """
     if not (options.pairs or options.clip):
         raise SettingError("there is nothing to evaluate on", "--pairs or --clip, or both", "Name a folder of pairs")
+    sets, clips = named_sets(options.pairs, with_range=True), named_sets(options.clip, with_range=True)
+    files = _named(options.weights)
+    cards = {name: checkpoint.read_card(weights) for name, weights in files.items()}
+    fitting = {name: _fitting(name, card.model, sets, len(files) == 1) for name, card in cards.items()}
+    if not (clips or any(fitting.values())):
+        raise SettingError(
+            "no set has a kind of blur that these networks are for",
+            "a set of their kind, or a single network",
+            "Name another set, or one file",
+        )
+    check_results(options.out, options.page)
     results: list[Result] = []
-    for weights in options.weights:
-        model = checkpoint.read_card(weights).model
-        for text in options.pairs:
-            blur = blur_of(folder_and_slice(text)[0])
-            if len(options.weights) > 1 and blur not in registry.variant(model).trained_for:
-                print(f"{weights.stem} is not for {blur} blur: {Path(text).name} is left out")
-                continue
-            pairs = pairs_in(*folder_and_slice(text))
+    for name, weights in files.items():
+        for each in fitting[name]:
+            pairs = pairs_in(each.folder, each.chosen)
             scores = list(score_each(open_weights(weights, options), pairs, options.iterations))
-            print(f"{weights.stem} on {Path(text).name}\n{table(mean(scores))}")
-            results.append(result(model, Path(text).name, len(scores), mean(scores)))
-        for text in options.clip:
-            folder, chosen = folder_and_slice(text)
-            clip = score_clip(open_weights(weights, options), pairs_in(folder, chosen), options.iterations)
-            print(f"{weights.stem} along {Path(text).name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
-            results.append(result(model, f"{Path(text).name} along the clip", len(clip.names), clip.mean))
+            print(f"{name} on {each.name}\n{table(mean(scores))}")
+            results.append(result(name, cards[name].model, each.name, len(scores), mean(scores)))
+        for each in clips:
+            pairs = pairs_in(each.folder, each.chosen)
+            clip = score_clip(open_weights(weights, options), pairs, options.iterations)
+            print(f"{name} along {each.name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
+            results.append(result(name, cards[name].model, f"{each.name} along the clip", len(clip.names), clip.mean))
     if options.out:
         from training.plots import draw  # a plotting library takes a second to import
 
         print(*write(results, options.out), *draw(results, options.out), sep="\n")
     if options.page:
-        cards = [checkpoint.read_card(weights) for weights in options.weights]
-        options.page.write_text(bundle_page(results, cards), encoding="utf-8")
+        write_text(options.page, bundle_page(results, cards))
         print(options.page)
+
+
+def _named(files: Sequence[Path]) -> dict[str, Path]:
+    """Files of weights by their network, or by as much of their path as tells those of one network apart."""
+    labels = [[checkpoint.read_card(path).model, *tails(path.with_suffix(""))] for path in files]
+    return dict(zip(distinct(labels), files, strict=True))
+
+
+def _fitting(name: str, model: str, sets: Sequence[NamedSet], alone: bool) -> list[NamedSet]:
+    """The sets of a network's kind of blur; all of them for one that is not compared with others."""
+    fitting = [each for each in sets if alone or blur_of(each.folder) in registry.variant(model).trained_for]
+    for each in sets:
+        if each not in fitting:
+            print(f"{name} is not for {blur_of(each.folder)} blur: {each.name} is left out")
+    return fitting
 
 
 def open_weights(weights: Path, options: argparse.Namespace) -> Deblurrer:
@@ -64,16 +88,16 @@ def open_weights(weights: Path, options: argparse.Namespace) -> Deblurrer:
     return Deblurrer(equipped(model, **asked), options.device, options.precision, options.tile)
 
 
-def score_all(weights: Path, options: argparse.Namespace) -> dict[str, Scores]:
-    """Score one checkpoint on every set of ``options.pairs``, by the folder's name.
+def score_all(weights: Path, sets: Sequence[NamedSet], options: argparse.Namespace) -> dict[str, Scores]:
+    """Score one checkpoint on every set, by the sets' names.
 
     Args:
         weights: ``.safetensors`` with its card.
-        options: as for ``open_weights``, ``pairs`` (see ``named_pairs``), and maybe ``iterations``.
+        sets: of pairs.
+        options: as for ``open_weights``, and maybe ``iterations``.
     """
-    deblurrer = open_weights(weights, options)
-    sets = dict(map(named_pairs, options.pairs))
-    return {name: score(deblurrer, pairs, getattr(options, "iterations", None)) for name, pairs in sets.items()}
+    deblurrer, iterations = open_weights(weights, options), getattr(options, "iterations", None)
+    return {each.name: score(deblurrer, read_pairs(each.folder, each.chosen), iterations) for each in sets}
 
 
 def table(scores: Scores) -> str:
@@ -82,24 +106,3 @@ def table(scores: Scores) -> str:
     steps = zip(scores.psnr, scores.ssim, scores.mse, scores.seconds, strict=True)
     rows += [f"| {i} | {psnr:.2f} | {ssim:.4f} | {mse:.1f} | {s:.3f} |" for i, (psnr, ssim, mse, s) in enumerate(steps)]
     return "\n".join(rows)
-
-
-def named_pairs(text: str) -> tuple[str, list[Pair]]:
-    """The pairs that ``"FOLDER"``, ``"FOLDER@0:5"`` or ``"FOLDER@::4"`` stands for, with the folder's name.
-
-    Raises:
-        SettingError: what follows the @ is not a slice.
-        InputError: the folder has no such pairs.
-    """
-    folder, chosen = folder_and_slice(text)
-    return folder.name, read_pairs(folder, chosen)
-
-
-def folder_and_slice(text: str) -> tuple[Path, slice]:
-    """What ``"FOLDER"`` or ``"FOLDER@start:stop:step"`` names; a SettingError if that is not a slice."""
-    folder, _, part = text.partition("@")
-    try:
-        chosen = slice(*(int(number) if number else None for number in part.split(":"))) if part else slice(None)
-    except (ValueError, TypeError) as error:
-        raise SettingError(f"{folder} is cut by @{part}", "FOLDER@start:stop:step", "Write FOLDER@0:5, say") from error
-    return Path(folder), chosen

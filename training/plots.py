@@ -13,7 +13,8 @@ from matplotlib import pyplot  # the backend has to be chosen first
 from matplotlib.axes import Axes
 
 from deblur_demo.spectrum import frequencies
-from training.results import Result
+from training.results import PLOTS, Result
+from training.sets import distinct
 
 SIZE = (6.4, 4.2)  # inches
 
@@ -25,12 +26,13 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
     parameters and against seconds. ``spectrum_<model>_<set>.svg``: a line a step, the truth dashed.
     """
     paths = []
-    for name, title in (("psnr", "PSNR (dB)"), ("ssim", "SSIM")):
+    psnr, ssim, cost = (folder / name for name in PLOTS)
+    for path, title in ((psnr, "PSNR (dB)"), (ssim, "SSIM")):
         figure, axes = pyplot.subplots(figsize=SIZE)
         for entry in results:
-            axes.plot(getattr(entry.scores, name), marker="o", label=_label(entry))
+            axes.plot(getattr(entry.scores, path.stem), marker="o", label=_label(entry))
         _finish(axes, "iteration (0: blurred input)", title)
-        paths.append(_save(figure, folder / f"{name}.svg"))
+        paths.append(_save(figure, path))
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(2 * SIZE[0], SIZE[1]), sharey=True)
     for entry in results:
@@ -38,18 +40,26 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
         right.plot(sum(entry.scores.seconds), entry.scores.gain, "o", label=_label(entry))
     _finish(left, "million parameters", "PSNR above the blurred input (dB)")
     _finish(right, "seconds a picture", "")
-    paths.append(_save(figure, folder / "cost.svg"))
+    paths.append(_save(figure, cost))
 
-    for entry in results:
+    for entry, name in zip(results, _spectra(results), strict=True):
         figure, axes = pyplot.subplots(figsize=SIZE)
         *steps, truth = entry.scores.spectra
         for step, spectrum in enumerate(steps):
             axes.plot(frequencies(), spectrum, label=f"step {step}" if step else "blurred")
         axes.plot(frequencies(), truth, "k--", label="sharp")
         _finish(axes, "frequency (cycles / pixel)", "power (dB)")
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in entry.dataset)
-        paths.append(_save(figure, folder / f"spectrum_{entry.model}_{name}.svg"))
+        paths.append(_save(figure, folder / f"{name}.svg"))
     return paths
+
+
+def _spectra(results: Sequence[Result]) -> list[str]:
+    """Names of files for the spectra; two that differ in signs alone are numbered."""
+    names = [
+        "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in f"{entry.model}_{entry.dataset}")
+        for entry in results
+    ]
+    return distinct([[f"spectrum_{name}", f"spectrum_{name}_{number}"] for number, name in enumerate(names, 1)])
 
 
 def _label(entry: Result) -> str:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from deblur_demo.media.paths import write_text
 from deblur_demo.models import registry
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.complexity import gmacs
 from training.scores import Scores
+from training.targets import check_file, check_folder
+
+TABLES = ("results.csv", "results.json", "results.md")
+PLOTS = ("psnr.svg", "ssim.svg", "cost.svg")
+SCORED = ("psnr", "ssim", "mse", "seconds")
+COLUMNS = ("model", "dataset", "pictures", "parameters", "gmacs", "step", *SCORED)
+HEADING = "# What the bundled weights do\n"
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class Result:
     """One network on one set.
 
     Attributes:
-        model: identifier of the variant.
+        model: identifier of the variant; where there are several files of one, as much of their path as differs.
         dataset: name of the set, with the part of it that was taken.
         pictures: how many there are.
         parameters: trained ones.
@@ -36,10 +44,10 @@ class Result:
     scores: Scores
 
 
-def result(model: str, dataset: str, pictures: int, scores: Scores) -> Result:
-    """A result with the costs of its network counted."""
+def result(name: str, model: str, dataset: str, pictures: int, scores: Scores) -> Result:
+    """A result by the name of the weights, with the costs of their network counted."""
     blank = registry.blank(model)
-    return Result(model, dataset, pictures, blank.parameter_count, gmacs(blank), scores)
+    return Result(name, dataset, pictures, blank.parameter_count, gmacs(blank), scores)
 
 
 def rows(results: Sequence[Result]) -> list[dict]:
@@ -52,7 +60,7 @@ def rows(results: Sequence[Result]) -> list[dict]:
             "parameters": entry.parameters,
             "gmacs": entry.gmacs,
             "step": step,
-            **{name: getattr(entry.scores, name)[step] for name in ("psnr", "ssim", "mse", "seconds")},
+            **{name: getattr(entry.scores, name)[step] for name in SCORED},
         }
         for entry in results
         for step in range(len(entry.scores.psnr))
@@ -61,10 +69,10 @@ def rows(results: Sequence[Result]) -> list[dict]:
 
 def to_csv(results: Sequence[Result]) -> str:
     """``rows`` as CSV with a header."""
-    table, text = rows(results), io.StringIO()
-    writer = csv.DictWriter(text, table[0].keys(), lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows(rows(results))
     return text.getvalue()
 
 
@@ -86,34 +94,50 @@ def to_markdown(results: Sequence[Result]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def check_results(folder: Path | None, page: Path | None) -> None:
+    """Refuse, before anything is computed, to write where results cannot go or where something else is.
+
+    Args:
+        folder: for ``write`` and the plots.
+        page: for ``bundle_page``.
+
+    Raises:
+        OutputError: not to be written to, or there are files of these names that no evaluation wrote.
+    """
+    if folder:
+        check_folder(folder)
+        table = folder / TABLES[0]
+        ours = table.is_file() and table.read_bytes().startswith(",".join(COLUMNS).encode())
+        for name in (*TABLES, *PLOTS):
+            check_file(folder / name, lambda _: ours, f"of an earlier evaluation, whose {TABLES[0]} would be beside it")
+    if page:
+        check_file(page, lambda path: path.read_bytes().startswith(HEADING.encode()), "a page of results")
+
+
 def write(results: Sequence[Result], folder: Path) -> list[Path]:
     """Write ``results.csv``, ``.json`` and ``.md``; gives their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        "results.csv": to_csv(results),
-        "results.json": json.dumps([asdict(entry) for entry in results], indent=2) + "\n",
-        "results.md": to_markdown(results),
-    }
+    whole = json.dumps([asdict(entry) for entry in results], indent=2) + "\n"
+    texts = dict(zip(TABLES, (to_csv(results), whole, to_markdown(results)), strict=True))
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        write_text(folder / name, text)
     return [folder / name for name in texts]
 
 
-def bundle_page(results: Sequence[Result], cards: Sequence[Card]) -> str:
+def bundle_page(results: Sequence[Result], cards: Mapping[str, Card]) -> str:
     """``checkpoints/RESULTS.md``: what is bundled, how good it is, and where that comes from.
 
     Args:
         results: of every bundled checkpoint on every set.
-        cards: of the same checkpoints.
+        cards: of the same checkpoints, by their names in the results.
     """
     head = ["model", "updates", "training", "crops seen", "weak at", "the next hour would go to"]
     origin = [_line(head), _line(["---"] * len(head))]
-    for card in cards:
+    for name, card in cards.items():
         recipe = json.loads(card.recipe) if card.recipe.startswith("{") else {}
         seen = f"{card.updates * recipe['batch']:,}" if "batch" in recipe else "not recorded"
-        origin.append(_line([f"`{card.model}`", f"{card.updates:,}", card.hardware, seen, card.limits, card.outlook]))
+        origin.append(_line([f"`{name}`", f"{card.updates:,}", card.hardware, seen, card.limits, card.outlook]))
     return (
-        "# What the bundled weights do\n\n"
+        f"{HEADING}\n"
         "Written by `python -m training evaluate checkpoints/*.safetensors --page checkpoints/RESULTS.md`, with a\n"
         "`--pairs` for each set, not by hand; TRAINING.md says what the sets are. PSNR in dB / SSIM on 8-bit RGB,\n"
         "means over a set, the input beside every step. GMACs are a step's, for 256 x 256 pixels. A crop\n"

@@ -6,7 +6,6 @@ to it a clip that stands still.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -25,7 +24,7 @@ from deblur_demo.runtime.deblurrer import Deblurrer, Step
 from deblur_demo.runtime.footage import Windows
 from deblur_demo.runtime.scenes import is_cut
 from deblur_demo.spectrum import radial_spectrum
-from training.data.files import Files
+from training.data.files import SUFFIXES, Files, natural
 from training.data.recognise import evaluation_pairs
 from training.deadline import Deadline
 
@@ -79,41 +78,51 @@ def read_pairs(folder: Path, limit: slice = slice(None)) -> list[Pair]:
 
 
 def pairs_in(folder: Path, limit: slice = slice(None)) -> Iterator[Pair]:
-    """The pairs of a folder, sorted by name, each read when its turn comes.
+    """The pairs of a folder, sorted by name as people count, each read when its turn comes.
 
     Args:
         folder: see ``TREE``; or a public set in its own layout, of which the test part counts.
         limit: which of the sorted pairs.
 
     Raises:
-        InputError: the folder has not both sides; the message shows the expected tree.
+        InputError: no such pairs, or one that lacks a side or whose sides differ in size.
     """
     if not (Path(folder) / "blur").is_dir():
         yield from _recognised(Path(folder), limit)
         return
-    names = sorted(path.name for path in (Path(folder) / "blur").glob("*") if path.is_file())[limit]
-    if not names:
-        raise InputError(f"{folder} has no pairs", TREE, "Point to such a folder")
-    for name in names:
+    paths = (path for path in (Path(folder) / "blur").glob("*") if path.name.lower().endswith(SUFFIXES))
+    names = sorted((path.name for path in paths if not path.name.startswith(".")), key=natural)
+    for name in _chosen(names, folder, limit):
         sides = [cv2.imread(str(Path(folder) / side / name), cv2.IMREAD_COLOR_RGB) for side in ("blur", "sharp")]
         if any(side is None for side in sides):
             raise InputError(f"{folder} lacks a readable blur/{name} or sharp/{name}", TREE, "Complete the pair")
-        yield Pair(name, *sides)
-
-
-def blur_of(folder: Path) -> str:
-    """The kind of blur of a set: what its ``set.json`` says, as ``prepare --validation`` writes it, else motion."""
-    path = folder / "set.json"
-    return json.loads(path.read_text(encoding="utf-8"))["blur"] if path.is_file() else "motion"
+        yield _alike(Pair(name, *sides))
 
 
 def _recognised(folder: Path, limit: slice) -> Iterator[Pair]:
     """The pairs of a set that is not simply ``blur/`` and ``sharp/``."""
     files = Files(folder)
-    for entry in evaluation_pairs(folder)[limit]:
+    entries = sorted(evaluation_pairs(folder), key=lambda entry: [*map(natural, entry.files[0].split("/"))])
+    for entry in _chosen(entries, folder, limit):
         blurred, sharp, *others = (files.decode(name).permute(1, 2, 0).numpy() for name in entry.files)
         name = entry.files[0] if entry.moment is None else f"{entry.clip}/{entry.moment:06d}.png"
-        yield Pair(name, blurred, sharp, tuple(others))
+        yield _alike(Pair(name, blurred, sharp, tuple(others)))
+
+
+def _chosen(found: Sequence, folder: Path, limit: slice) -> Sequence:
+    if not found[limit]:
+        raise InputError(
+            f"{folder} has {len(found)} pairs, none of them chosen" if found else f"{folder} has no pairs",
+            TREE,
+            "Point to such a folder, or choose others",
+        )
+    return found[limit]
+
+
+def _alike(pair: Pair) -> Pair:
+    if len({picture.shape for picture in (pair.blurred, pair.sharp, *pair.others)}) > 1:
+        raise InputError(f"{pair.name} and its truth differ in size", "pictures of one size", "Cut them alike")
+    return pair
 
 
 def windows(pairs: Iterable[Pair], count: int) -> Iterator[tuple[Pair, Tensor]]:

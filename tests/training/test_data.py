@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,17 +14,23 @@ import torch
 
 from deblur_demo.errors import InputError, OutputError
 from deblur_demo.synthesis.camera import CameraSettings
+from training.__main__ import main
 from training.config import Augment, Recipe, Shares
 from training.data.augment import side_to_enlarge
 from training.data.batches import apportion, draw_batch
 from training.data.corpus import Corpus, load_corpus
-from training.data.files import SOURCES
+from training.data.files import SOURCES, Files, write_sources
 from training.data.held_out import held_out
 from training.data.pack import pack
 from training.data.validation import write_validation
 
 CPU = torch.device("cpu")
 CLEAN = CameraSettings(noise_share=0.0, jpeg_share=0.0)
+
+
+def write(path: Path, rgb: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), rgb[..., ::-1])
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,94 @@ def test_a_corpus_says_where_its_pictures_come_from(corpus_folder: Path, corpus:
 def test_a_pack_that_cannot_fit_says_so(corpus_folder: Path, tmp_path: Path):
     with pytest.raises(OutputError, match="megabytes"):
         pack(corpus_folder, tmp_path / "pack.zip", megabytes=0.01)
+
+
+def test_a_pack_keeps_what_its_folder_keeps_from_training(tmp_path: Path, capsys: pytest.CaptureFixture):
+    """A folder called val, pictures of CIFAR-10, and a pack of the pack."""
+    write(tmp_path / "mine/val/photos/a.png", np.full((40, 40, 3), 90, np.uint8))
+    np.savez(
+        tmp_path / "mine/val/c.npz",
+        x_train=np.zeros((3, 32, 32, 3), np.uint8),
+        x_test=np.ones((2, 32, 32, 3), np.uint8),
+    )
+    for source, target in (("mine/val", "v.json"), ("v.json", "again.zip")):
+        assert main(["prepare", str(tmp_path / source), "--pack", str(tmp_path / target)]) == 0
+    capsys.readouterr()
+    said = []
+    for source in ("mine/val", "v.json", "again.zip"):
+        assert main(["prepare", str(tmp_path / source)]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] == said[2]
+    assert "1 photos (own photos), for evaluation only" in said[0] and "3 pictures (CIFAR-10), to train on" in said[0]
+    assert load_corpus(tmp_path / "again.zip", CPU).photos == []
+
+
+def test_a_pack_replaces_nothing_but_a_pack(corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    source = str(corpus_folder / "photos/mine")
+    for name in ("mine.zip", "mine.json"):
+        for _ in range(2):
+            assert main(["prepare", source, "--pack", str(tmp_path / name)]) == 0
+    packed = (tmp_path / "mine.zip").read_bytes()
+    (tmp_path / "notes.json").write_text('{"my": "notes"}')
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("photos/a.png", b"somebody's")
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    for data, name, found in (
+        (source, "notes.json", "is not a pack"),
+        (source, "other.zip", "is not a pack"),
+        (source, "empty", "is no name for a pack"),
+        (source, "notes.json/x.zip", "cannot be made"),
+        (tmp_path / "mine.zip", "mine.zip", "is the source itself"),
+        (tmp_path / "empty", "new.zip", "holds no pictures"),
+    ):
+        assert main(["prepare", str(data), "--pack", str(tmp_path / name)]) == 1
+        err = capsys.readouterr().err
+        assert found in err and err.count("\n") == 1, err
+    assert (tmp_path / "mine.zip").read_bytes() == packed and not (tmp_path / "new.zip").exists()
+    assert (tmp_path / "notes.json").read_text() == '{"my": "notes"}'
+
+
+def test_a_limit_holds_for_the_whole_pack(corpus_folder: Path, tmp_path: Path):
+    source = corpus_folder / "photos/mine"
+    assert pack(source, tmp_path / "whole.zip", megabytes=1.0) == 95
+    size = (tmp_path / "whole.zip").stat().st_size
+    assert pack(source, tmp_path / "less.zip", megabytes=(size - 1) / 2**20) < 95
+    assert (tmp_path / "less.zip").stat().st_size < size
+
+
+def test_a_pair_of_two_sizes_is_refused_by_name(corpus_folder: Path, tmp_path: Path):
+    shutil.copytree(corpus_folder / "gopro", tmp_path / "gopro")
+    assert len(load_corpus(tmp_path, CPU).pairs[0]) == 2
+    write(tmp_path / "gopro/GOPR0372_07_00/blur/000048.png", np.zeros((120, 200, 3), np.uint8))
+    with pytest.raises(InputError, match=r"blur/000048.png of 200x120 and .*sharp/000048.png of 200x200 are a pair"):
+        load_corpus(tmp_path, CPU)
+
+
+def test_photos_left_out_are_counted(tmp_path: Path):
+    for side in (63, 64, 65):
+        write(tmp_path / f"photos/{side}.png", np.zeros((side, 90, 3), np.uint8))
+    assert str(load_corpus(tmp_path, CPU)) == "3 photos, 0 clips, 0 pairs"
+    said = "2 photos (1 smaller than a crop and its room, 64 pixels, left out), 0 clips, 0 pairs"
+    for limit in (None, 0):
+        assert str(load_corpus(tmp_path, CPU, least_side=64, limit=limit)) == said
+
+
+def test_an_empty_picture_is_named(tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.jpg").touch()
+    with pytest.raises(InputError, match="photos/a.jpg cannot be decoded"):
+        load_corpus(tmp_path, CPU)
+    with pytest.raises(InputError, match="photos/a.jpg cannot be decoded"):
+        Files(tmp_path).decode("photos/a.jpg")
+
+
+def test_sources_are_read_as_they_were_written_and_added_to(tmp_path: Path):
+    for text, encoding in (("Fotos von Jürgen, © 2024", "latin-1"), ("Fotos von Jürgen", "utf-8-sig")):
+        (tmp_path / SOURCES).write_bytes(text.encode(encoding))
+        assert Files(tmp_path).sources == (text,)
+    write_sources(tmp_path, ["More of them, MIT", "Fotos von Jürgen"])
+    assert (tmp_path / SOURCES).read_text(encoding="utf-8") == "Fotos von Jürgen\nMore of them, MIT\n"
 
 
 def test_apportion_is_nearest_to_the_shares():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from deblur_demo.errors import InputError, SettingError
+from deblur_demo.errors import InputError, OutputError, SettingError
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
@@ -61,8 +62,14 @@ def deblurrer(stage1) -> Deblurrer:
 @pytest.fixture(scope="module")
 def restored(source, deblurrer, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("stage2")
-    assert write_restored(source, target, deblurrer, SIDE) == (1 + 4 + 2, 0)
+    assert write_restored(source, target, deblurrer, "ours", SIDE) == (1 + 4 + 2, 0)
     return target
+
+
+def only(restored: Path, kind: str) -> Path:
+    """The folder of the only clip of a kind."""
+    (clip,) = restored.glob(f"{kind}_*")
+    return clip
 
 
 def read(path: Path) -> np.ndarray:
@@ -70,24 +77,21 @@ def read(path: Path) -> np.ndarray:
 
 
 def test_every_clip_is_there_restored_beside_its_truth(source, restored, deblurrer):
-    assert sorted(path.name for path in restored.iterdir()) == ["SOURCES.txt", "clip_000", "pairs_000", "photos"]
-    names = [path.name for path in sorted((restored / "pairs_000" / "blur").iterdir())]
+    pairs, clip = only(restored, "pairs"), only(restored, "clip")
+    assert {path.name for path in restored.iterdir()} == {"SOURCES.txt", "set.json", clip.name, pairs.name, "photos"}
+    names = [path.name for path in sorted((pairs / "blur").iterdir())]
     assert names == ["00000000.png", "00000001.png", "00000002.png"]
     for index, name in enumerate(names):
         blurred = read(source / f"set/clip/blur/{index:06d}.png")
         *_, last = deblurrer.steps(window([to_tensor(blurred)]))
         assert last.index == 6
-        difference = read(restored / "pairs_000" / "blur" / name).astype(int) - to_pixels(last.image, np.uint8)
+        difference = read(pairs / "blur" / name).astype(int) - to_pixels(last.image, np.uint8)
         assert abs(difference).max() <= 1
-        assert abs(read(restored / "pairs_000" / "blur" / name).astype(int) - blurred).mean() > 1
-        assert np.array_equal(
-            read(restored / "pairs_000" / "sharp" / name), read(source / f"set/clip/sharp/{index:06d}.png")
-        )
+        assert abs(read(pairs / "blur" / name).astype(int) - blurred).mean() > 1
+        assert np.array_equal(read(pairs / "sharp" / name), read(source / f"set/clip/sharp/{index:06d}.png"))
     # Exposures of 7 and 9 frames begin at 0 and 13, those of 11 and 13 as well: 30 frames hold two of each.
-    assert len(list((restored / "clip_000" / "sharp").iterdir())) == 2 * 4
-    assert np.array_equal(
-        read(restored / "clip_000" / "sharp" / "00000001.png"), read(source / "own_240fps/walk/000016.png")
-    )
+    assert len(list((clip / "sharp").iterdir())) == 2 * 4
+    assert np.array_equal(read(clip / "sharp" / "00000001.png"), read(source / "own_240fps/walk/000016.png"))
     assert len(list((restored / "photos" / "sharp").iterdir())) == 2 * 5
 
 
@@ -101,13 +105,42 @@ def test_neighbours_are_frames_of_one_piece(restored):
 
 
 def test_it_goes_on_where_it_stopped(source, restored, deblurrer):
-    last = restored / "photos" / "sharp" / "00010000.png"
-    before, untouched = last.read_bytes(), restored / "photos" / "sharp" / "00000000.png"
-    when = untouched.stat().st_mtime_ns
+    untouched, last = sorted((restored / "photos" / "sharp").glob("*0000.png"))
+    before, when = last.read_bytes(), untouched.stat().st_mtime_ns
     last.unlink()
-    assert write_restored(source, restored, deblurrer, SIDE) == (1, 6)
+    assert write_restored(source, restored, deblurrer, "ours", SIDE) == (1, 6)
     assert last.read_bytes() == before and untouched.stat().st_mtime_ns == when
-    assert write_restored(source, restored, deblurrer, SIDE) == (0, 7)
+    assert write_restored(source, restored, deblurrer, "ours", SIDE) == (0, 7)
+
+
+def test_a_corpus_may_grow_between_what_is_there(source, restored, deblurrer, tmp_path):
+    """Clips, frames and photos that sort before the others are restored, and nothing is there twice."""
+    grown = shutil.copytree(source, tmp_path / "corpus")
+    shutil.copytree(grown / "set/clip", grown / "set/a_clip")
+    shutil.copy(grown / "photos/a.png", grown / "photos/_.png")
+    for side in ("blur", "sharp"):
+        shutil.copy(grown / f"set/clip/{side}/000002.png", grown / f"set/clip/{side}/000003.png")
+    target = shutil.copytree(restored, tmp_path / "stage2")
+    (target / "SOURCES.txt").write_text("My own line\n", encoding="utf-8")
+    kept = {path: path.read_bytes() for path in target.rglob("*.png")}
+    assert write_restored(grown, target, deblurrer, "ours", SIDE) == (3, 6)
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert len(list(target.rglob("sharp/*.png"))) == len(kept) // 2 + 3 + 5 + 1
+    assert len(list(target.glob("pairs_*"))) == 2
+    said = (target / "SOURCES.txt").read_text(encoding="utf-8").splitlines()
+    assert said[0] == "My own line" and len(said) > 1
+
+
+def test_other_weights_and_other_things_stay_apart(source, restored, deblurrer, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in restored.rglob("*")}
+    with pytest.raises(OutputError, match="a set of other weights"):
+        write_restored(source, restored, deblurrer, "theirs", SIDE)
+    assert before == {path: path.stat().st_mtime_ns for path in restored.rglob("*")}
+    (tmp_path / "pairs_000").mkdir()
+    with pytest.raises(OutputError, match="holds something"):
+        write_restored(source, tmp_path, deblurrer, "ours", SIDE)
+    with pytest.raises(OutputError, match="is the source itself"):
+        write_restored(source, source, deblurrer, "ours", SIDE)
 
 
 def test_a_corpus_without_pictures_in_time_is_refused(tmp_path, deblurrer):
@@ -115,7 +148,7 @@ def test_a_corpus_without_pictures_in_time_is_refused(tmp_path, deblurrer):
         tmp_path / "cifar.npz", x_train=np.zeros((2, 32, 32, 3), np.uint8), x_test=np.zeros((2, 32, 32, 3), np.uint8)
     )
     with pytest.raises(InputError, match="no clips, pairs or photos"):
-        write_restored(tmp_path, tmp_path / "out", deblurrer)
+        write_restored(tmp_path, tmp_path / "out", deblurrer, "ours")
 
 
 @torch.no_grad()

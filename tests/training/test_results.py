@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.spectrum import BINS, radial_spectrum
 from training.__main__ import main
 from training.scores import mean, measure, read_pairs, score
+from training.sets import blur_of
 
 ITERATIONS = 2
 
@@ -96,6 +98,68 @@ def test_several_networks_are_scored_on_the_sets_of_their_kind_of_blur(weights, 
     assert {row["model"] for row in csv.DictReader((tmp_path / "results.csv").open())} == {"carlo-s"}
     assert main(["evaluate", str(weights), *sets, "--iterations", "1"]) == 0
     assert {row["model"] for row in csv.DictReader((tmp_path / "results.csv").open())} == {"mtrnn-lite"}
+
+
+def test_two_files_of_one_network_are_told_apart(weights, corpus_folder, tmp_path):
+    """In every table and plot, though file and folder are called alike."""
+    files = [tmp_path / run / "best.safetensors" for run in ("one", "two")]
+    for path, levels in zip(files, (0, 3), strict=True):
+        path.parent.mkdir()
+        model = checkpoint.load(weights)[0]
+        model.head.weight.data.zero_()
+        model.head.bias.data.fill_(levels / 255)
+        checkpoint.save(model, path, checkpoint.Card("mtrnn-lite"))
+    pairs, out = f"{corpus_folder}/gopro/GOPR0372_07_00@0:1", tmp_path / "out"
+    command = ["evaluate", *map(str, files), "--pairs", pairs, "--iterations", "1", "--device", "cpu"]
+    assert main([*command, "--out", str(out), "--page", str(out / "page.md")]) == 0
+    gains = {entry["model"]: entry["scores"]["psnr"] for entry in json.loads((out / "results.json").read_text())}
+    assert list(gains) == ["one/best", "two/best"]
+    assert gains["one/best"][0] == gains["one/best"][1] != gains["two/best"][1]
+    assert {row["model"] for row in csv.DictReader((out / "results.csv").open())} == set(gains)
+    for name in gains:
+        assert (out / f"spectrum_{name.replace('/', '_')}_GOPR0372_07_00_0_1.svg").is_file()
+        assert (out / "page.md").read_text().count(f"| `{name}` |") == 2
+
+
+def test_networks_without_a_set_of_their_kind_are_said_at_once(weights, tmp_path, capsys):
+    (tmp_path / "set.json").write_text('{"blur": "Gaussian", "kind": "gaussian"}')
+    other = tmp_path / "mtrnn.safetensors"
+    checkpoint.save(registry.build("mtrnn"), other, checkpoint.Card("mtrnn"))
+    command = ["evaluate", str(weights), str(other), "--pairs", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("error: no set has a kind of blur that these networks are for.")
+
+
+def test_what_no_evaluation_wrote_is_not_replaced(written, weights, corpus_folder, tmp_path, capsys):
+    pairs = f"{corpus_folder}/gopro/GOPR0372_07_00@0:1"
+    command = ["evaluate", str(weights), "--pairs", pairs, "--iterations", "1", "--device", "cpu"]
+    notes = tmp_path / "notes.md"
+    notes.write_text("# My notes\n")
+    for name in ("results.md", "cost.svg"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("mine")
+    for target, found in (
+        (["--page", str(notes)], "notes.md exists and is not a page of results"),
+        (["--page", str(tmp_path)], "exists and is not a page of results"),
+        (["--page", str(notes / "page.md")], "cannot be made"),
+        (["--out", str(notes)], "cannot be made"),
+        (["--out", str(tmp_path / "results.md")], "results.md exists and is not of an earlier evaluation"),
+        (["--out", str(tmp_path / "cost.svg")], "cost.svg exists and is not of an earlier evaluation"),
+    ):
+        assert main([*command, *target]) == 1
+        out, err = capsys.readouterr()
+        assert found in err and err.count("\n") == 1 and out == "", "before anything is computed"
+    assert notes.read_text() == "# My notes\n" and (tmp_path / "cost.svg/cost.svg").read_text() == "mine"
+    before = (written / "results.csv").read_text()
+    again = shutil.copytree(written, tmp_path / "again")
+    assert main([*command, "--out", str(again), "--page", str(again / "RESULTS.md")]) == 0
+    assert len((again / "results.csv").read_text().splitlines()) == 3 < len(before.splitlines())
+
+
+def test_a_set_described_by_somebody_else_is_one_of_motion(tmp_path):
+    for text in ('{"name": "mine"}', "no JSON", "[1]"):
+        (tmp_path / "set.json").write_text(text)
+        assert blur_of(tmp_path) == "motion"
 
 
 def test_a_public_set_is_evaluated_in_its_own_layout_and_the_nearest_truth_counts(tmp_path):

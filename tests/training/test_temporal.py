@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,11 +13,11 @@ import torch
 from skimage import data
 
 from deblur_demo import metrics
-from deblur_demo.errors import InputError, SettingError
+from deblur_demo.errors import InputError, OutputError, SettingError
 from training.__main__ import main
 from training.data.corpus import load_corpus
 from training.data.temporal import write_levels
-from training.data.validation import CLIP_FRAMES, write_validation
+from training.data.validation import CLIP_FRAMES, write_pair, write_validation
 from training.scores import read_pairs
 
 
@@ -73,6 +75,44 @@ def test_a_video_gives_levels_too(tmp_path: Path):
     assert write_levels(tmp_path / "in", tmp_path / "out", highest=5, every=4) == (2, 0)
     sharp = read(tmp_path / "out/walk/TL1/000006.png")
     assert metrics.psnr(sharp, frame(6)) > 28 > metrics.psnr(sharp, frame(7)), "the frame in the middle"
+
+
+def save(folder: Path, names: dict[str, np.ndarray]) -> None:
+    for name, picture in names.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.ascontiguousarray(picture[..., ::-1]))
+
+
+def test_where_frames_lie_as_frames_nothing_else_is_taken_for_one(tmp_path: Path):
+    """Numbered photos, and both sides of pairs, are no moments of a clip."""
+    save(tmp_path / "mine", {f"240fps/walk/{number:06d}.png": frame(number) for number in range(5)})
+    save(tmp_path / "mine", {f"photos/IMG_{number:04d}.png": data.astronaut()[: 60 + number] for number in range(5)})
+    save(tmp_path / "mine", {f"set/{side}/{n:06d}.png": frame(n) for side in ("blur", "sharp") for n in range(9)})
+    assert write_levels(tmp_path / "mine", tmp_path / "out", highest=3, every=9) == (1, 0)
+    assert [path.name for path in tmp_path.glob("out/*/*/TL1/*")] == ["000001.png"]
+    shutil.rmtree(tmp_path / "mine/240fps")
+    save(tmp_path / "mine", {f"steps/{number}.png": frame(number) for number in range(9, 12)})
+    shutil.rmtree(tmp_path / "mine/photos")
+    assert write_levels(tmp_path / "mine", tmp_path / "more", highest=3, every=9) == (1, 0)
+    assert [path.as_posix()[-16:] for path in tmp_path.glob("more/*/TL1/*")] == ["s/TL1/000010.png"]
+
+
+def test_photos_of_two_sizes_are_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture):
+    save(tmp_path / "mine", {f"IMG_{number:04d}.png": data.astronaut()[: 60 + number] for number in range(5)})
+    assert main(["prepare", str(tmp_path / "mine"), "--temporal", str(tmp_path / "out"), "--highest", "3"]) == 1
+    assert "error: the numbered pictures of mine differ in size." in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
+def test_levels_add_to_what_is_said_of_sources_and_stay_out_of_the_frames(clips: Path, tmp_path: Path):
+    (clips / "SOURCES.txt").write_text("Walks of mine, CC0\n", encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/SOURCES.txt").write_text("What was there\n", encoding="utf-8")
+    for _ in range(2):
+        write_levels(clips, tmp_path / "out", highest=7, every=5)
+    assert (tmp_path / "out/SOURCES.txt").read_text(encoding="utf-8") == "What was there\nWalks of mine, CC0\n"
+    with pytest.raises(OutputError, match="is the source itself"):
+        write_levels(clips, clips / "train/..", highest=7)
 
 
 def test_what_is_no_clip_is_said(clips: Path, tmp_path: Path):
@@ -144,6 +184,66 @@ def test_validation_of_real_frames_is_their_mean_in_linear_light(tmp_path: Path)
     assert np.abs(pairs[1].blurred - 255 * light ** (1 / 2.2)).max() <= 1
     with pytest.raises(InputError, match="no clip of 13 frames"):
         write_validation(tmp_path / "out", tmp_path / "other", "frames")
+
+
+def moment(number: int) -> np.ndarray:
+    return data.coffee()[50:114, 100 + 2 * number : 164 + 2 * number]
+
+
+def test_frames_are_sorted_by_their_numbers_and_cut_where_some_are_missing(tmp_path: Path):
+    numbers = [*range(5), *range(7, 20), *range(95, 109)]
+    save(tmp_path / "mine", {f"val/240fps/pan/{number}.png": moment(number) for number in numbers})
+    assert write_validation(tmp_path / "mine", tmp_path / "out", "frames") == 2
+    pairs = read_pairs(tmp_path / "out")
+    assert [pair.name for pair in pairs] == ["val_240fps_pan_000005.png", "val_240fps_pan_000018.png"]
+    for pair, middle, reach in zip(pairs, (7 + 6, 95 + 6), (3, 4), strict=True):  # TL7, TL9
+        assert np.array_equal(pair.sharp, moment(middle))
+        light = np.mean([(moment(n) / 255.0) ** 2.2 for n in range(middle - reach, middle + reach + 1)], axis=0)
+        assert np.abs(pair.blurred - 255 * light ** (1 / 2.2)).max() <= 1
+
+
+def test_a_folder_holds_one_set(tmp_path: Path, capsys: pytest.CaptureFixture):
+    mine, target = tmp_path / "mine", tmp_path / "out"
+    save(mine, {f"val/240fps/pan/{number:06d}.png": moment(number) for number in range(13)})
+    np.savez(mine / "cifar.npz", x_train=np.zeros((1, 32, 32, 3), np.uint8), x_test=data.coffee()[None, :32, :32])
+    for _ in range(2):
+        assert write_validation(mine, target, "frames") == 1
+    with pytest.raises(OutputError, match="holds a set of other blur"):
+        write_validation(mine, target, "gaussian")
+    save(mine, {f"val/240fps/walk/{number:06d}.png": moment(number) for number in range(13)})
+    assert main(["prepare", str(mine), "--validation", str(target), "--kind", "frames"]) == 1
+    err = capsys.readouterr().err
+    assert "holds a set of other pictures" in err and err.count("\n") == 1
+    assert len(read_pairs(target)) == 1
+    (target / "set.json").unlink()
+    with pytest.raises(OutputError, match=r"holds something, without a set.json"):
+        write_validation(mine, target, "frames")
+    (target / "set.json").write_text('{"blur": "motion", "kind": "frames"}')
+    assert write_validation(mine, target, "frames") == 2, "an earlier version said no more"
+    with pytest.raises(OutputError, match="is the source itself"):
+        write_validation(mine, mine, "frames")
+
+
+def test_a_small_photo_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture):
+    save(tmp_path / "mine", {f"val/photos/{name}.png": data.astronaut()[:300, :400] for name in "ab"})
+    for kind in ("motion", "clips"):
+        assert main(["prepare", str(tmp_path / "mine"), "--validation", str(tmp_path / kind), "--kind", kind]) == 1
+        err = capsys.readouterr().err
+        assert "a photo to blur is 400x300" in err and err.count("\n") == 1
+        assert not (tmp_path / kind).exists()
+
+
+def test_what_does_not_fit_on_the_disk_is_no_success(tmp_path: Path):
+    """A file may have no more bytes than the picture needs, as if the disk were full."""
+    noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OutputError, match="a.png cannot be written"):
+            write_pair(tmp_path, "a", noise, noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_validation_of_sharp_photos_adds_a_camera_and_no_blur(corpus_folder: Path, tmp_path: Path):

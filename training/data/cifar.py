@@ -18,6 +18,12 @@ from training.data.files import Files
 _BATCHES = {"train": r"data_batch_\d", "test": r"test_batch"}
 
 
+def is_cifar(name: str) -> bool:
+    """Whether a file is taken for CIFAR-10, by its name."""
+    file = PurePosixPath(name).name
+    return file.endswith(".npz") or any(re.fullmatch(batch, file) for batch in _BATCHES.values())
+
+
 def read_cifar(files: Files, part: str) -> Tensor | None:
     """The pictures of one part.
 

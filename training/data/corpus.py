@@ -12,7 +12,7 @@ import math
 import os
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,11 +21,12 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
+from deblur_demo.errors import InputError
 from deblur_demo.runtime.device import free_memory
 from training.data.cifar import read_cifar
 from training.data.crops import Cut
 from training.data.files import Files, Picture, Shelf
-from training.data.recognise import Entry, LayoutError, holdings, recognise, trees
+from training.data.recognise import Entry, LayoutError, by_clip, holdings, in_runs, is_in_time, recognise, trees
 
 
 @dataclass
@@ -69,6 +70,8 @@ class Corpus:
         cifar: pictures of CIFAR-10, whose small size suits no other use.
         sources: a line for each set with its licence, for the card of what it trains.
         readers: threads that decode pictures on disk; None where there are only tensors.
+        left_out: how many photos are not among them, because a side is shorter than ``least_side``.
+        least_side: in pixels.
     """
 
     device: torch.device = torch.device("cpu")
@@ -79,10 +82,13 @@ class Corpus:
     cifar: Sequence[Tensor] = field(default_factory=list)
     sources: tuple[str, ...] = ()
     readers: ThreadPoolExecutor | None = None
+    left_out: int = 0
+    least_side: int = 0
 
     def __str__(self) -> str:
         pairs = sum(map(len, self.pairs))
-        return f"{len(self.photos)} photos, {len(self.clips)} clips, {pairs} pairs"
+        small = f" ({self.left_out} smaller than a crop and its room, {self.least_side} pixels, left out)"
+        return f"{len(self.photos)} photos{small * bool(self.left_out)}, {len(self.clips)} clips, {pairs} pairs"
 
     def cut(self, cuts: list[Cut]) -> list[Tensor]:
         """Squares of pictures, each (3, s, s) uint8 on the corpus' device."""
@@ -101,7 +107,7 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
 
     Raises:
         LayoutError: nothing to train on there; the message draws the expected trees.
-        InputError: a file that cannot be decoded.
+        InputError: a file that cannot be decoded, or a pair of two sizes.
     """
     files = Files(source)
     entries = [entry for entry in recognise(files) if not entry.test]
@@ -113,21 +119,41 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
             "Point --data at such a folder",
             trees(files.pictures),
         )
+    check_sizes(files, entries)
     picture, readers = _pictures(files, entries, device, limit)
+    photos = [photo for photo in map(picture, photo_names(entries)) if min(photo.shape[-2:]) >= least_side]
     return Corpus(
         device=device,
-        photos=_photos(entries, picture, least_side),
+        photos=photos,
         clips=_clips(entries, picture),
         levels=_levels(entries, picture),
         pairs=_pairs(entries, picture),
         cifar=[] if cifar is None else list(cifar.to(device)),
-        sources=files.sources
-        or tuple(
-            f"{count} {role} in the layout of {layout}, origin and licence not stated"
-            for (layout, role, _), count in holdings(entries, train=cifar).items()
-        ),
+        sources=sources_of(files, entries, cifar),
         readers=readers,
+        left_out=len(photo_names(entries)) - len(photos),
+        least_side=least_side,
     )
+
+
+def sources_of(files: Files, entries: list[Entry], cifar: Tensor | None = None) -> tuple[str, ...]:
+    """A line for each set, of its ``SOURCES.txt`` or else of what can be seen."""
+    return files.sources or tuple(
+        f"{count} {role} in the layout of {layout}, origin and licence not stated"
+        for (layout, role, _), count in holdings(entries, train=cifar).items()
+    )
+
+
+def check_sizes(files: Files, entries: list[Entry]) -> None:
+    """Refuse a pair whose pictures differ in size: the same crop of both would show different places."""
+    pairs = [entry.files for entry in entries if entry.role == "pairs"]
+    with ThreadPoolExecutor() as pool:
+        for pair, sizes in zip(pairs, pool.map(lambda pair: [*map(files.size, pair)], pairs), strict=True):
+            if len(set(sizes)) > 1:
+                shown = " and ".join(
+                    f"{name} of {width}x{height}" for name, (height, width) in zip(pair, sizes, strict=True)
+                )
+                raise InputError(f"{shown} are a pair", "pairs of one size", "Cut them alike, or leave them out")
 
 
 def _pictures(
@@ -149,28 +175,22 @@ def _pictures(
     return partial(Picture, shelf), ThreadPoolExecutor(os.cpu_count())
 
 
-def _photos(entries: list[Entry], picture: Callable, least_side: int) -> list[Tensor | Picture]:
-    """Photos, the truths of pairs and sharp frames of clips, by name."""
+def photo_names(entries: list[Entry]) -> list[str]:
+    """Photos, the truths of pairs and sharp frames of clips, sorted."""
     names = {entry.files[-1] for entry in entries if entry.role in ("photos", "pairs") or entry.level == 1}
-    photos = map(picture, sorted(names, key=lambda name: PurePosixPath(name).parts))
-    return [photo for photo in photos if min(photo.shape[-2:]) >= least_side]
+    return sorted(names, key=lambda name: PurePosixPath(name).parts)
 
 
 def _clips(entries: list[Entry], picture: Callable) -> list[list[Tensor | Picture]]:
     """Frames of each clip, in pieces where numbers are missing."""
-    clips = []
-    for clip in _by_clip(entries, "frames"):
-        for before, entry in zip([None, *clip], clip, strict=False):
-            if before is None or None in (before.moment, entry.moment) or entry.moment != before.moment + 1:
-                clips.append([])
-            clips[-1].append(picture(entry.files[0]))
-    return clips
+    runs = (run for clip in by_clip(entries, "frames") for run in in_runs(clip))
+    return [[picture(entry.files[0]) for entry in run] for run in runs]
 
 
 def _levels(entries: list[Entry], picture: Callable) -> list[Series]:
     """Moments of each clip of which all levels are there."""
     series = []
-    for clip in _by_clip(entries, "levels"):
+    for clip in by_clip(entries, "levels"):
         known = sorted({entry.level for entry in clip})
         moments = defaultdict(dict)
         for entry in clip:
@@ -185,18 +205,7 @@ def _levels(entries: list[Entry], picture: Callable) -> list[Series]:
 def _pairs(entries: list[Entry], picture: Callable) -> list[Series]:
     """A series for each clip of blurred pictures, or each folder of single ones."""
     series = []
-    for clip in _by_clip(entries, "pairs"):
-        numbers = [entry.moment for entry in clip]
-        ordered = None not in numbers and len(set(numbers)) == len(numbers)
-        series.append(Series([tuple(map(picture, entry.files)) for entry in clip], numbers if ordered else None))
+    for clip in by_clip(entries, "pairs"):
+        numbers = [entry.moment for entry in clip] if is_in_time(clip) else None
+        series.append(Series([tuple(map(picture, entry.files)) for entry in clip], numbers))
     return series
-
-
-def _by_clip(entries: Iterable[Entry], role: str) -> list[list[Entry]]:
-    """Entries of one role, clip by clip in the order of their names, each clip in the order of time."""
-    clips = defaultdict(list)
-    for entry in entries:
-        if entry.role == role:
-            clips[entry.clip].append(entry)
-    ordered = sorted(clips.items(), key=lambda item: PurePosixPath(item[0]).parts)
-    return [sorted(clip, key=lambda entry: (entry.moment or 0, entry.files[0])) for _, clip in ordered]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from deblur_demo.errors import InputError
+from deblur_demo.media.paths import make_folder, store
 from training.shards import read_shards
 
 try:
@@ -27,13 +29,21 @@ except ModuleNotFoundError:
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SOURCES = "SOURCES.txt"
+PACKED = "PACKED.txt"  # in a pack: the name of the folder it was made of, which may say that it is for evaluation
 _EXIF_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5
 
 
 def write_sources(folder: Path, lines: Iterable[str]) -> None:
-    """Say of pictures made of others where those came from, see ``Files.sources``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SOURCES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    """Say of pictures made of others where those came from, see ``Files.sources``, below what is said there already."""
+    make_folder(folder)
+    path = folder / SOURCES
+    said = _text(path.read_bytes()).splitlines() if path.is_file() else []
+    store("".join(f"{line}\n" for line in [*said, *(line for line in lines if line not in said)]).encode(), path)
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """What sorts names as people count: frame2 before frame10."""
+    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", name))], name
 
 
 class Files:
@@ -41,6 +51,7 @@ class Files:
 
     Attributes:
         source: the folder, ``.zip``, index of a sharded one, or single file.
+        folder: name of the folder that the names are relative to; a pack tells that of the folder it was made of.
         names: relative names of all files, in the order of their path's parts; linked folders are followed.
     """
 
@@ -48,7 +59,7 @@ class Files:
         """List a data set.
 
         Raises:
-            InputError: neither a folder nor a file.
+            InputError: neither a folder nor a file, or no whole zip.
         """
         self.source = Path(source)
         self._archive = None
@@ -57,9 +68,9 @@ class Files:
             paths = (Path(folder) / file for folder, _, files in walk for file in files)
             names = [path.relative_to(self.source).as_posix() for path in paths]
         elif self.source.suffix.lower() == ".zip" and self.source.is_file():
-            self._archive = zipfile.ZipFile(self.source)
+            self._archive = _opened(self.source, self.source)
         elif self.source.suffix.lower() == ".json" and self.source.is_file():
-            self._archive = zipfile.ZipFile(io.BytesIO(read_shards(self.source)))
+            self._archive = _opened(self.source, io.BytesIO(read_shards(self.source)))
         elif self.source.is_file():
             names, self.source = [self.source.name], self.source.parent
         else:
@@ -71,6 +82,9 @@ class Files:
         if self._archive:
             names = [name for name in self._archive.namelist() if not name.endswith("/")]
         self.names = sorted(names, key=lambda name: PurePosixPath(name).parts)
+        self.folder = self.source.resolve().name
+        if self._archive and PACKED in names:
+            self.folder = self.read(PACKED).decode()
 
     @property
     def pictures(self) -> list[str]:
@@ -80,7 +94,7 @@ class Files:
     @property
     def sources(self) -> tuple[str, ...]:
         """Where the pictures come from, and under which licence: the lines of every ``SOURCES.txt``."""
-        texts = [self.read(name).decode() for name in self.names if PurePosixPath(name).name == SOURCES]
+        texts = [_text(self.read(name)) for name in self.names if PurePosixPath(name).name == SOURCES]
         return tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
 
     def open(self, name: str) -> BinaryIO:
@@ -91,6 +105,10 @@ class Files:
         """The content of one file."""
         with self.open(name) as file:
             return file.read()
+
+    def byte_count(self, name: str) -> int:
+        """How large one file is."""
+        return self._archive.getinfo(name).file_size if self._archive else (self.source / name).stat().st_size
 
     def size(self, name: str) -> tuple[int, int]:
         """Height and width of a picture, from its header alone.
@@ -117,6 +135,13 @@ class Files:
         if image is None:
             raise _undecodable(name)
         return torch.from_numpy(image).permute(2, 0, 1)
+
+
+def _opened(source: Path, content: Path | io.BytesIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(content)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{source} is not a whole zip: {error}", "a .zip of a folder", "Copy it again") from error
 
 
 class Shelf:
@@ -172,7 +197,10 @@ class Picture:
 
 
 def _by_opencv(data: bytes) -> np.ndarray | None:
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:  # nothing in it, or more pixels than it takes
+        return None
 
 
 def _by_pillow(data: bytes) -> np.ndarray | None:
@@ -181,6 +209,14 @@ def _by_pillow(data: bytes) -> np.ndarray | None:
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, SyntaxError, ValueError):
         return None
+
+
+def _text(data: bytes) -> str:
+    """What somebody wrote, in UTF-8 or else as Windows used to write it."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _undecodable(name: str) -> InputError:

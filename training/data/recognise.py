@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -108,6 +108,34 @@ def evaluation_pairs(source: Path) -> list[Entry]:
     return [entry for entry in pairs if entry.test] or pairs
 
 
+def by_clip(entries: Iterable[Entry], role: str) -> list[list[Entry]]:
+    """Entries of one role, clip by clip in the order of their names, each clip in the order of time."""
+    clips = defaultdict(list)
+    for entry in entries:
+        if entry.role == role:
+            clips[entry.clip].append(entry)
+    ordered = sorted(clips.items(), key=lambda item: PurePosixPath(item[0]).parts)
+    return [sorted(clip, key=lambda entry: (entry.moment or 0, entry.files[0])) for _, clip in ordered]
+
+
+def in_runs(clip: Iterable[Entry]) -> list[list[Entry]]:
+    """A clip, as ``by_clip`` sorts it, in pieces where moments are missing."""
+    runs: list[list[Entry]] = []
+    before = None
+    for entry in clip:
+        if before is None or None in (before.moment, entry.moment) or entry.moment != before.moment + 1:
+            runs.append([])
+        runs[-1].append(entry)
+        before = entry
+    return runs
+
+
+def is_in_time(clip: Iterable[Entry]) -> bool:
+    """Whether the entries of a clip follow one another, each at a moment of its own."""
+    moments = [entry.moment for entry in clip]
+    return None not in moments and len(set(moments)) == len(moments)
+
+
 def trees(names: list[str] | None = None) -> str:
     """The expected trees; with ``names``, of the layouts whose folders occur in them, if any do."""
     folders = {part for name in names or () for part in PurePosixPath(name).parts[:-1]}
@@ -185,9 +213,8 @@ def _matches(
 
 def _kept_back(files: Files, name: str) -> bool:
     # Who points to the train/ or test/ folder of a set means its split, too.
-    folder = files.source.resolve().name
-    pointed = re.fullmatch(_KEPT_BACK, folder, re.IGNORECASE)
-    return bool(pointed or _EVALUATION.search(name)) or held_out(f"{folder}/{name}")
+    pointed = re.fullmatch(_KEPT_BACK, files.folder, re.IGNORECASE)
+    return bool(pointed or _EVALUATION.search(name)) or held_out(f"{files.folder}/{name}")
 
 
 def _truths(rule: Rule, fields: dict[str, str], by_stem: dict[str, str]) -> tuple[str, ...]:

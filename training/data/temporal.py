@@ -24,8 +24,11 @@ from tqdm import tqdm
 
 from deblur_demo.errors import InputError, SettingError
 from deblur_demo.light import to_light
+from deblur_demo.media.paths import make_folder, store
 from deblur_demo.synthesis.exposure import temporal_level
 from training.data.files import Files, Shelf, write_sources
+from training.data.recognise import recognise
+from training.targets import check_apart, check_folder
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v")
 _KEPT = 512 * 2**20  # bytes of decoded frames kept, since neighbouring samples share most of theirs
@@ -58,12 +61,14 @@ def write_levels(source: Path, target: Path, highest: int = 13, every: int = 4) 
 
     Raises:
         SettingError: ``highest`` is not odd, or a number is not positive.
-        InputError: there is no clip of ``highest`` frames.
+        InputError: there is no clip of ``highest`` frames, or one whose frames differ in size.
+        OutputError: the levels would lie among the frames, or cannot be written.
     """
     if highest < 1 or highest % 2 == 0 or every < 1:
         raise SettingError(
             f"--highest is {highest} and --every is {every}", "an odd number, and one above 0", "Change the flags"
         )
+    check_apart(target, source)
     files = Files(source)
     clips = [clip for clip in _clips(files) if len(clip.numbers) >= highest]
     if not clips:
@@ -73,6 +78,7 @@ def write_levels(source: Path, target: Path, highest: int = 13, every: int = 4) 
     samples = [
         (clip, middle) for clip in clips for middle in range(highest // 2, len(clip.numbers) - highest // 2, every)
     ]
+    check_folder(target)
     if sources := files.sources:
         write_sources(target, sources)
     missing = [(clip, middle) for clip, middle in samples if not _complete(target, clip, middle, highest)]
@@ -95,23 +101,25 @@ def _paths(target: Path, clip: Clip, middle: int, highest: int) -> dict[int, Pat
 
 def _write_sample(target: Path, clip: Clip, middle: int, highest: int) -> None:
     reach = highest // 2
-    frames = torch.stack([clip.pixels(index) for index in range(middle - reach, middle + reach + 1)])
+    pictures = [clip.pixels(index) for index in range(middle - reach, middle + reach + 1)]
+    if len({picture.shape for picture in pictures}) > 1:
+        raise InputError(
+            f"the numbered pictures of {clip.name} differ in size", "frames of one clip", "Move photos elsewhere"
+        )
+    frames = torch.stack(pictures)
     light = to_light(frames.float() / 255)[None]  # (1, n, 3, H, W)
     for n, path in _paths(target, clip, middle, highest).items():
         # TL1 is the frame itself, without a detour through light.
         level = frames[reach] if n == 1 else (temporal_level(light, n)[0] * 255).round().byte()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         pixels = cv2.cvtColor(level.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2BGR)
-        encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(encoded.tobytes())
-        os.replace(partial, path)
+        store(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1], path)
 
 
 def _clips(files: Files) -> Iterator[Clip]:
     """Clips by name: runs of consecutive numbers in a folder, and videos."""
     folders = defaultdict(list)
-    for name in files.pictures:
+    for name in _frames(files):
         if number := re.search(r"(\d+)\.[^.]+$", name):
             folders[PurePosixPath(name).parent].append((int(number[1]), name))
     shelf = Shelf(files, _KEPT)
@@ -126,6 +134,13 @@ def _clips(files: Files) -> Iterator[Clip]:
     for name in files.names:
         if name.lower().endswith(VIDEOS):
             yield _VideoClip(files.source / name, name.rsplit(".", 1)[0])
+
+
+def _frames(files: Files) -> list[str]:
+    """Pictures that may be frames: those that lie as frames do, or else all that are neither pairs nor blurred."""
+    entries = recognise(files)
+    frames = [entry.files[0] for entry in entries if entry.role == "frames"]
+    return frames or [entry.files[0] for entry in entries if entry.role == "photos"]
 
 
 @dataclass

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import torch
@@ -14,22 +13,26 @@ from torch import Tensor
 
 from deblur_demo.errors import InputError
 from deblur_demo.light import to_light
+from deblur_demo.media.paths import make_folder, store
 from deblur_demo.synthesis.camera import CameraSettings, develop, jpeg
 from deblur_demo.synthesis.exposure import MotionSettings, moving_frames, temporal_level
 from deblur_demo.synthesis.gaussian import GaussianSettings, random_gaussian
 from training.config import Neighbours
 from training.data.augment import enlarged
-from training.data.cifar import read_cifar
+from training.data.cifar import is_cifar, read_cifar
 from training.data.files import Files
 from training.data.held_out import HELD_OUT_PHOTOS
-from training.data.recognise import recognise
+from training.data.recognise import by_clip, in_runs, recognise
 from training.data.samples import MARGIN, lengthened
+from training.targets import check_apart, claim
 
 SIDE, SEED = 384, 2020
 CLIP_SIDE, CLIP_ROOM, CLIP_FRAMES = 256, 512, 5
 SHARP_SIDE, NOISE, QUALITY, BRIGHTER, LARGER = 256, 5 / 255, 60, 2.2, 1.5
 LEVELS = (7, 9, 11, 13)
 WIDTHS = GaussianSettings(low=0.4)  # narrower ones leave a picture as it is, and its PSNR is infinite
+
+Made = Iterator[tuple[str, Tensor, Tensor]]  # names, blurred and sharp pictures, (3, H, W) in [0, 1]
 
 
 def write_validation(source: Path, target: Path, kind: str = "motion", side: int | None = None) -> int:
@@ -53,14 +56,28 @@ def write_validation(source: Path, target: Path, kind: str = "motion", side: int
 
     Raises:
         InputError: the corpus has none of the held-out pictures.
+        OutputError: the folder holds something else, or cannot be written to.
     """
-    count = KINDS[kind](Files(source), target, side)
-    blur = "Gaussian" if kind == "gaussian" else "motion"
-    (target / "set.json").write_text(json.dumps({"blur": blur, "kind": kind}) + "\n", encoding="utf-8")
+    check_apart(target, source)
+    files = Files(source)
+    record = {"blur": "Gaussian" if kind == "gaussian" else "motion", "kind": kind, "pictures": _fingerprint(files)}
+    count = 0
+    for count, (name, blurred, sharp) in enumerate(KINDS[kind](files, side), 1):
+        if count == 1:  # not before it is known that there is anything to write
+            claim(target, record)
+        write_pair(target / PurePosixPath(name).parent, PurePosixPath(name).name, blurred, sharp)
     return count
 
 
-def _write_motion(files: Files, target: Path, side: int | None) -> int:
+def _fingerprint(files: Files) -> str:
+    """What tells apart the pictures that sets can be made of, by their names and sizes in bytes."""
+    names = [name for entry in recognise(files) if entry.test for name in entry.files]
+    names += [name for name in files.names if is_cifar(name)]
+    text = "".join(f"{name} {files.byte_count(name)}\n" for name in sorted(names))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _motion(files: Files, side: int | None) -> Made:
     side = side or SIDE
     names, pictures = _held_out(files, side + 2 * MARGIN)
     for index, name in enumerate(names):
@@ -69,17 +86,15 @@ def _write_motion(files: Files, target: Path, side: int | None) -> int:
             pictures[index][None], pictures[index - 1][None], side, MotionSettings(), generator
         )  # (1, 13, 3, side, side)
         blurred = develop(temporal_level(light, level_of(index)), camera_of(index), generator)
-        write_pair(target, name, blurred[0], temporal_level(light, 1)[0])
-    return len(names)
+        yield name, blurred[0], temporal_level(light, 1)[0]
 
 
-def _write_clips(files: Files, target: Path, side: int | None) -> int:
+def _clips(files: Files, side: int | None) -> Made:
     side = side or CLIP_SIDE
     names, pictures = _held_out(files, min(CLIP_ROOM, side * 2))
     for index, name in enumerate(names):
         for number, pair in enumerate(photo_clip(pictures[index], pictures[index - 1], side, index)):
-            write_pair(target / name, f"{number:05d}", *pair)
-    return len(names) * CLIP_FRAMES
+            yield f"{name}/{number:05d}", *pair
 
 
 def photo_clip(photo: Tensor, thing: Tensor, side: int, index: int) -> list[tuple[Tensor, Tensor]]:
@@ -102,33 +117,32 @@ def photo_clip(photo: Tensor, thing: Tensor, side: int, index: int) -> list[tupl
     return [(picture, temporal_level(frames, 1)[0]) for picture, frames in zip(blurred, exposures, strict=True)]
 
 
-def _write_frames(files: Files, target: Path, side: int | None) -> int:
-    clips: dict[str, list[str]] = defaultdict(list)
-    for entry in recognise(files):
-        if entry.role == "frames" and entry.test:
-            clips[entry.clip].append(entry.files[0])  # in the order of time
-    written = 0
-    for clip, frames in clips.items():
-        for start in range(0, len(frames) - max(LEVELS) + 1, max(LEVELS)):
-            pictures = [files.decode(name) for name in frames[start : start + max(LEVELS)]]
-            if side:
-                shot = torch.stack([middle_square(picture, side) for picture in pictures])
-            else:
-                shot = torch.stack(pictures).float() / 255
-            light = to_light(shot)[None]  # (1, 13, 3, H, W)
-            blurred = temporal_level(light, level_of(written))
-            write_pair(target, f"{clip.replace('/', '_')}_{start:06d}", blurred[0], temporal_level(light, 1)[0])
-            written += 1
+def _frames(files: Files, side: int | None) -> Made:
+    written, length = 0, max(LEVELS)
+    for clip in by_clip([entry for entry in recognise(files) if entry.test], "frames"):
+        first = 0  # frame of a run, counted in its clip
+        for run in in_runs(clip):
+            for start in range(0, len(run) - length + 1, length):
+                pictures = [files.decode(entry.files[0]) for entry in run[start : start + length]]
+                if side:
+                    shot = torch.stack([middle_square(picture, side) for picture in pictures])
+                else:
+                    shot = torch.stack(pictures).float() / 255
+                light = to_light(shot)[None]  # (1, 13, 3, H, W)
+                blurred = temporal_level(light, level_of(written))
+                name = f"{run[0].clip.replace('/', '_')}_{first + start:06d}"
+                yield name, blurred[0], temporal_level(light, 1)[0]
+                written += 1
+            first += len(run)
     if not written:
         raise InputError(
-            f"{files.source} has no clip of {max(LEVELS)} frames to validate on",
+            f"{files.source} has no clip of {length} frames in a row to validate on",
             "val/<name>_240fps/<clip>/000000.png and so on",
             "Move a clip there",
         )
-    return written
 
 
-def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
+def _gaussian(files: Files, side: int | None) -> Made:
     pictures = read_cifar(files, "test")
     if pictures is None:
         raise InputError(
@@ -141,11 +155,10 @@ def _write_gaussian(files: Files, target: Path, side: int | None) -> int:
         sharp = pictures[start : start + 100].float() / 255
         blurred = random_gaussian(sharp, WIDTHS, generator)
         for number, pair in enumerate(zip(blurred, sharp, strict=True), start):
-            write_pair(target, f"{number:05d}", *pair)
-    return len(pictures)
+            yield f"{number:05d}", *pair
 
 
-def _write_sharp(files: Files, target: Path, side: int | None) -> int:
+def _sharp(files: Files, side: int | None) -> Made:
     side = side or SHARP_SIDE
     names, pictures = _held_out(files, side)
     small = round(side / LARGER)
@@ -153,19 +166,18 @@ def _write_sharp(files: Files, target: Path, side: int | None) -> int:
     for index, (name, photo) in enumerate(zip(names, pictures, strict=True)):
         generator = torch.Generator().manual_seed(SEED + index)
         bright, soft = (photo * BRIGHTER).clamp(max=1), enlarged(photo[None, :, inner, inner], side)[0]
-        write_pair(target, f"{name}_jpeg", jpeg(photo[None], torch.tensor([float(QUALITY)]))[0], photo)
+        yield f"{name}_jpeg", jpeg(photo[None], torch.tensor([float(QUALITY)]))[0], photo
         for ill, truth in (("noise", photo), ("bright", bright), ("soft", soft)):
             noise = NOISE * torch.randn(truth.shape, generator=generator)
-            write_pair(target, f"{name}_{ill}", (truth + noise).clamp(0, 1), truth)
-    return 4 * len(names)
+            yield f"{name}_{ill}", (truth + noise).clamp(0, 1), truth
 
 
-KINDS: dict[str, Callable[[Files, Path, int | None], int]] = {
-    "motion": _write_motion,
-    "clips": _write_clips,
-    "frames": _write_frames,
-    "gaussian": _write_gaussian,
-    "sharp": _write_sharp,
+KINDS: dict[str, Callable[[Files, int | None], Made]] = {
+    "motion": _motion,
+    "clips": _clips,
+    "frames": _frames,
+    "gaussian": _gaussian,
+    "sharp": _sharp,
 }
 
 
@@ -197,15 +209,27 @@ def camera_of(index: int) -> CameraSettings:
 
 
 def write_pair(folder: Path, name: str, blurred: Tensor, sharp: Tensor) -> None:
-    """Write ``blur/<name>.png`` and ``sharp/<name>.png``; pictures are (3, H, W) in [0, 1]."""
+    """Write ``blur/<name>.png`` and ``sharp/<name>.png``; pictures are (3, H, W) in [0, 1].
+
+    Raises:
+        OutputError: they cannot be written.
+    """
     for side, image in (("blur", blurred), ("sharp", sharp)):
-        (folder / side).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / side)
         pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
-        cv2.imwrite(str(folder / side / f"{name}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        store(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1], folder / side / f"{name}.png")
 
 
 def middle_square(picture: Tensor, side: int) -> Tensor:
-    """The middle square of a photo: (3, side, side) in [0, 1]."""
+    """The middle square of a photo: (3, side, side) in [0, 1].
+
+    Raises:
+        InputError: the photo is smaller.
+    """
     height, width = picture.shape[-2:]
+    if min(height, width) < side:
+        raise InputError(
+            f"a photo to blur is {width}x{height}", f"at least {side} pixels both ways", "Take smaller ones out"
+        )
     top, left = (height - side) // 2, (width - side) // 2
     return picture[:, top : top + side, left : left + side].float() / 255
