@@ -21,10 +21,11 @@ from deblur_demo.errors import SettingError
 from deblur_demo.models.contract import Traits
 from deblur_demo.runtime.device import place
 from training.data.validation import write_validation
-from training.evaluation import folder_and_slice
+from training.deadline import Deadline, GivenUp
 from training.loop import Trainer
 from training.scores import Pair, fitted, pairs_in, quick_psnr
-from training.start import open_corpus, read_recipe
+from training.sets import folder_and_slice
+from training.start import initialise, open_corpus, read_recipe
 
 matplotlib.use("svg")  # files only: no window, no display needed
 
@@ -55,6 +56,8 @@ class Course:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Carry the command out; its flags are in ``training/__main__.py``."""
+    if arguments.slices < 1:
+        raise SettingError(f"slices is {arguments.slices}", "a whole number from 1", "Change --slices")
     recipes = [read_recipe(path, updates=arguments.updates) for path in arguments.recipes]
     placement = place(arguments.device, arguments.precision)
     folder = arguments.out or Path("runs/compare")
@@ -67,7 +70,10 @@ def compare(arguments: argparse.Namespace) -> None:
         if (run / "state.pt").exists():
             raise SettingError(f"{run} holds a run already", "a folder without one", "Delete it, or name another --out")
         runs.append(Trainer(recipe, corpus, run, placement.device, precision=placement.precision))
+        initialise(runs[-1], None, None)
     courses = race(runs, names, pairs, 60 * arguments.minutes, arguments.slices)
+    if not courses[0].points:
+        return
     for recipe, name in zip(recipes[1:], names[1:], strict=True):
         others = [key for key in DATA if getattr(recipe, key) != getattr(recipes[0], key)]
         if others:
@@ -82,7 +88,7 @@ def compare(arguments: argparse.Namespace) -> None:
 def race(
     runs: Sequence[Trainer], names: Sequence[str], pairs: Sequence[Pair], seconds: float, slices: int
 ) -> list[Course]:
-    """Train all runs for the same time, in turns, and score their averages after every slice.
+    """Train all runs for the same time, in turns, and score their averages after every slice, until a signal ends it.
 
     Args:
         runs: fresh ones.
@@ -90,23 +96,38 @@ def race(
         pairs: to score on.
         seconds: of training for each.
         slices: turns of each.
+
+    Returns:
+        A course for each, without the turn that a signal cut off.
     """
     # All are scored on the same pixels, those that suit every network.
     align = math.lcm(*(run.model.traits.align for run in runs))
     shown = [fitted(pair, Traits(halo=0, align=align)) for pair in pairs]
     courses, spent = [Course(name) for name in names], [0.0] * len(runs)
-    for turn in range(slices + 1):
-        for index, (run, course) in enumerate(zip(runs, courses, strict=True)):
-            while spent[index] < seconds * turn / slices and run.update < run.recipe.updates:
-                start = time.monotonic()
-                run.train_batch()
-                if run.device.type == "cuda":
-                    torch.cuda.synchronize()
-                spent[index] += time.monotonic() - start
-            with run.machine.autocast():
-                psnr = quick_psnr(run.average, shown, run.recipe.iterations or run.model.traits.steps)[-1]
-            course.points.append((spent[index], run.update, psnr))
-            print(f"{course.name}: {spent[index]:.0f} s, update {run.update}, {psnr:.3f} dB", flush=True)
+
+    def turn(index: int, until: float, deadline: Deadline) -> tuple[float, int, float]:
+        """The point that a run comes to after so many seconds."""
+        run = runs[index]
+        while spent[index] < until and run.update < run.recipe.updates and not deadline.terminated:
+            start = time.monotonic()
+            run.train_batch()
+            if run.device.type == "cuda":
+                torch.cuda.synchronize()
+            spent[index] += time.monotonic() - start
+        with run.machine.autocast():
+            steps = run.recipe.iterations or run.model.traits.steps
+            psnr = quick_psnr(run.average, deadline.watch(shown), steps)[-1]
+        print(f"{names[index]}: {spent[index]:.0f} s, update {run.update}, {psnr:.3f} dB", flush=True)
+        return spent[index], run.update, psnr
+
+    try:
+        with Deadline(math.inf) as deadline:
+            for number in range(slices + 1):
+                points = [turn(index, seconds * number / slices, deadline) for index in range(len(runs))]
+                for course, point in zip(courses, points, strict=True):
+                    course.points.append(point)
+    except GivenUp:
+        print("cut off by a signal: this turn is left out, and so is what was to follow", flush=True)
     for run in runs:
         run.save()
     return courses

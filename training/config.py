@@ -17,6 +17,7 @@ from deblur_demo.synthesis.exposure import MotionSettings
 from deblur_demo.synthesis.gaussian import GaussianSettings
 from training.curriculum import Curriculum, Schedule
 from training.losses.weights import Loss
+from training.ranges import check_ranges
 from training.typed import merged, read_toml, typed
 
 
@@ -140,6 +141,10 @@ class Recipe:
     neighbours: Neighbours = field(default_factory=Neighbours)
     augment: Augment = field(default_factory=Augment)
 
+    def check(self, where: str) -> None:
+        """Refuse what no run can be made of; arguments and errors as for ``check_ranges``."""
+        check_ranges(self, where)
+
     def card(self, data: tuple[str, ...], updates: int, hardware: str, metrics: dict) -> Card:
         """The card of weights that came of it; arguments as the card's attributes. Whose they are it cannot say."""
         return Card(
@@ -172,7 +177,7 @@ def load_recipe(path: Path, **overrides: object) -> Recipe:
         overrides: fields that the command line changes, tables as dicts; None leaves a field alone.
 
     Raises:
-        SettingError: no such file, not TOML, an unknown key, or a value of another type.
+        SettingError: no such file, not TOML, an unknown key, or a value of another type or out of its range.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
     return typed(Recipe, merged(read_toml(path), given), str(path))

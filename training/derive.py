@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from deblur_demo.errors import SettingError
+from deblur_demo.errors import CheckpointError, OutputError, SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.contract import Restorer
@@ -15,6 +15,7 @@ from deblur_demo.models.golden import golden
 from deblur_demo.models.zoo.atrous import AtrousNet
 from deblur_demo.models.zoo.mtrnn import MTRNN
 from deblur_demo.models.zoo.multitemporal import FAITHFUL, MultiTemporal
+from training.targets import check_apart, check_file
 
 
 class Route(NamedTuple):
@@ -44,8 +45,10 @@ def derive(source: Path, name: str, target: Path) -> Card:
 
     Raises:
         SettingError: there is no way from the one to the other.
+        OutputError: see ``check_weights``.
         CheckpointError: the file is not what it should be.
     """
+    check_weights(target, source)
     model, card = checkpoint.load(source)
     route = ROUTES.get((card.model, name))
     if route is None:
@@ -57,3 +60,28 @@ def derive(source: Path, name: str, target: Path) -> Card:
     recipe = f"{name} made of {card.model}: {card.recipe}"
     card = replace(card, model=name, settings=settings, recipe=recipe, metrics={}, golden=golden(derived))
     return checkpoint.save(derived, target, card)
+
+
+def check_weights(target: Path, *sources: Path) -> None:
+    """Refuse to write weights where nothing could load them, or over something else.
+
+    Args:
+        target: the file; its card comes beside it, its folder is made if need be.
+        sources: weights that these are made of.
+
+    Raises:
+        OutputError: it has not the suffix of weights, is a source, or has something beside it that is no card.
+    """
+    if target.suffix != ".safetensors":
+        raise OutputError(f"{target} is no name for weights", "<name>.safetensors", "Change -o")
+    for source in sources:
+        check_apart(target, source)
+    check_file(target.with_suffix(".json"), lambda _: _has_card(target), "a card of weights")
+
+
+def _has_card(weights: Path) -> bool:
+    try:
+        checkpoint.read_card(weights)
+    except CheckpointError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.golden import golden
+from training.derive import check_weights
 from training.start import load_first
 
 
@@ -25,8 +26,10 @@ def join(second: Path, first: Path, target: Path) -> Card:
 
     Raises:
         SettingError: the files are no such stages.
+        OutputError: see ``check_weights``.
         CheckpointError: a file is not what it should be.
     """
+    check_weights(target, second, first)
     alone, card = checkpoint.load(second)
     if card.settings.get("first") != "" or alone.traits.frames == 1:
         raise SettingError(

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deblur_demo.models import registry
+from deblur_demo.errors import DeblurError, SettingError
+from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate, Restorer
 from training.compiled import Compiled
 from training.config import Recipe
@@ -42,11 +43,11 @@ class Learner:
             caches: index of the shards that a compiled network keeps its programs in; None: not compiled.
 
         Raises:
-            SettingError: a part of the network does not exist.
+            SettingError: the settings make no network, or a part of it does not exist.
         """
         self._recipe, self._machine = recipe, machine
         torch.manual_seed(recipe.seed)
-        model = registry.build(recipe.model, **recipe.settings)
+        model = _built(recipe)
         self.model = machine.laid_out(model).train()
         self._shares, groups = parameter_groups(self.model, recipe)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
@@ -65,15 +66,19 @@ class Learner:
             else torch.optim.AdamW(groups, recipe.rate, betas=(0.9, 0.999), weight_decay=0.0, fused=machine.fused)
         )
 
-    def start_from(self, model: Restorer, part: str = "") -> None:
+    def start_from(self, model: Restorer, name: str, part: str = "") -> None:
         """Begin with the weights of another network of the same settings.
 
         Args:
             model: the other network.
+            name: what it is, for the message.
             part: name of the part that it becomes ("first" of ``mlfa``); "" for the whole.
+
+        Raises:
+            CheckpointError: it has other weights than this one, or some that are not finite.
         """
         for mine in (self.model, self.average):
-            mine.get_submodule(part).load_state_dict(model.state_dict())
+            checkpoint.fill(mine.get_submodule(part), model.state_dict(), f"{name} as a start")
 
     def update(
         self, windows: list[Tensor], estimates: list[Estimate], goals: list[Tensor], rate: float, number: int
@@ -147,6 +152,19 @@ class Learner:
         # A young average would remember the start for too long, so its decay grows with it.
         decay = min(self._recipe.ema, (1 + number) / (10 + number))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+
+
+def _built(recipe: Recipe) -> Restorer:
+    try:
+        return registry.build(recipe.model, **recipe.settings)
+    except DeblurError:
+        raise
+    except Exception as error:  # whatever a network makes of such settings
+        raise SettingError(
+            f"settings = {recipe.settings} make no {recipe.model}: {error}",
+            "settings that go together",
+            "Correct the recipe",
+        ) from error
 
 
 def _part(estimate: Estimate, crops: slice) -> Estimate:

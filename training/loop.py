@@ -1,7 +1,7 @@
 """The training loop: batches in, better weights out, in goes that continue one another.
 
 A go is given in minutes. It picks up where the last one stopped, trains until its time is over
-or SIGTERM arrives, and leaves two things in its folder: the state to continue from, and the best
+or it is told to end, and leaves two things in its folder: the state to continue from, and the best
 averaged weights with their card. Several processes share the pieces of every batch.
 """
 
@@ -10,17 +10,18 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from math import isinf
+from math import isfinite, isinf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from deblur_demo.errors import CheckpointError, SettingError
+from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
-from deblur_demo.models.contract import Estimate, centre_frame
+from deblur_demo.models.checkpoint import Card
+from deblur_demo.models.contract import Estimate, Restorer, centre_frame
 from training.config import Recipe
 from training.curriculum import Plateau, validation_due
 from training.data.ahead import Feed
@@ -28,11 +29,13 @@ from training.data.corpus import Corpus
 from training.deadline import Deadline, GivenUp
 from training.learner import Learner
 from training.machine import Machine
+from training.resume import another_run, changed, recorded, refuse_optimiser
 from training.state import load_state, save_state, state_file
 
 if TYPE_CHECKING:  # needs OpenCV and scikit-image, which a run without validation does not
     from training.scores import Pair
 
+BEST = "best.safetensors"  # in the folder of a run, with its card
 HOPELESS = 50  # updates from the first that change nothing; fp16 leaves out some until its losses are scaled
 
 
@@ -67,8 +70,10 @@ class Trainer:
         batch: index of the next batch.
         skipped: updates left out because the loss was not finite.
         minutes: spent so far, over all goes.
-        best: highest mean gain of a validation so far, dB.
+        best: highest mean gain of a validation so far, dB; minus infinity before the first.
         validated: update up to which the validations that were due have been made.
+        data: lines of all sets that the weights have learned from, over all goes and before the first.
+        changes: what is different in the recipe since the state was written, in words.
     """
 
     _numbers = ("update", "batch", "skipped", "minutes", "best", "validated")
@@ -108,7 +113,14 @@ class Trainer:
         self.plateau = Plateau(recipe.schedule.patience)
         self.update = self.batch = self.skipped = self.validated = 0
         self.minutes, self.best = 0.0, float("-inf")
+        self.data: tuple[str, ...] = ()
+        self.changes: list[str] = []
         self._resume()
+
+    def start_from(self, model: Restorer, card: Card, part: str = "") -> None:
+        """Begin with trained weights; arguments and errors as for ``Learner.start_from``, and their card."""
+        self.learner.start_from(model, card.model, part)
+        self._learned_from(card.data)
 
     def run(
         self,
@@ -117,16 +129,19 @@ class Trainer:
         save_every: float = 5.0,
         onlooker: type[Onlooker] = Onlooker,
         overtime: float = float("inf"),
-    ) -> None:
+    ) -> bool:
         """Train for one go.
 
         Args:
             minutes: length of the go, one batch at least; its last validation comes on top.
             validation: sets by name, scored at every ``recipe.validate_every`` updates, earlier at
-                first, and at the end. Without any, the last average is the best.
+                first, and at the end. Where there never were any, the last average is the best.
             save_every: minutes between two states on disk.
             onlooker: who is told how it goes.
             overtime: seconds after the minutes in which the last validation has to end, or is given up.
+
+        Returns:
+            Whether it was told to end, by a signal.
         """
         start = saved = time.monotonic()
         lately: deque[float] = deque(maxlen=5)  # seconds that batches took
@@ -144,7 +159,7 @@ class Trainer:
                 self.minutes = spent_before + (now - start) / 60
                 told.batch(loss, rate)
                 if now - saved > save_every * 60:
-                    self._write(validation)
+                    self._write()
                     saved = now
                 lately.append(now - begun)
                 longest = max(longest, now - begun)
@@ -154,10 +169,11 @@ class Trainer:
                 if self.machine.any(deadline.within(longest if compiles else min(lately))):
                     break
             # Before the last validation, because whoever ends the program may not wait for it.
-            self._write(validation)
-            if validation and self.update > self.validated and self.validate(validation, told, deadline):
-                self.save()
+            self._write()
+            if validation and self.update > self.validated:
+                self.validate(validation, told, deadline)
             told.close()
+        return self.machine.any(deadline.terminated)
 
     def train_batch(self) -> tuple[float, float]:
         """Train on one batch, one optimiser step for each of its iterations.
@@ -173,6 +189,7 @@ class Trainer:
         """
         pieces = self._feed.take(self.batch, self.update)
         self.batch += 1
+        self._learned_from(self.corpus.sources)
         losses, fine, rate = [], [], self.recipe.rate
         for runs in zip(*(piece.runs for piece in pieces), strict=True):
             windows = [run.window for run in runs]
@@ -202,7 +219,7 @@ class Trainer:
         return float(losses[-1]), rate
 
     def validate(self, validation: dict[str, Sequence[Pair]], told: Onlooker, deadline: Deadline) -> bool:
-        """Score the average on every set; keep it if its mean gain is the best so far, or if there is no set.
+        """Score the average on every set, keep it if its mean gain is the best so far, and write the state.
 
         Args:
             validation: sets by name.
@@ -223,13 +240,16 @@ class Trainer:
             told.validation(name, row, validation[name])
         if self.machine.any(self.machine.main and bool(validation) and not rows):
             return False
-        gain = self.machine.from_main(sum(row[-1] - row[0] for row in rows.values()) / max(1, len(rows)))
+        gain = self.machine.from_main(mean_gain(rows))
         if self._validation_due():
-            self.plateau.see(gain)
+            if isfinite(gain):
+                self.plateau.see(gain)
             self.validated = self.update
-        if gain > self.best or not validation:
+        if gain > self.best:
             self.best = gain
             self.keep(rows)
+        # A state that knows of other weights than those kept would let worse ones replace them.
+        self._write()
         return True
 
     def keep(self, rows: dict[str, list[float]]) -> None:
@@ -239,8 +259,8 @@ class Trainer:
             device = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} CPU cores"
             metrics = {name: {"psnr": row} for name, row in rows.items()}
             hardware = f"{self.minutes:.0f} minutes on {device}"
-            card = self.recipe.card(self.corpus.sources, self.update, hardware, metrics)
-            checkpoint.save(self.average, self.folder / "best.safetensors", card)
+            card = self.recipe.card(self.data, self.update, hardware, metrics)
+            checkpoint.save(self.average, self.folder / BEST, card)
 
     def save(self) -> None:
         """Write the state to continue from."""
@@ -248,15 +268,19 @@ class Trainer:
             return
         state = {name: getattr(self, name) for name in self._numbers}
         state |= {name: part.state_dict() for name, part in self._parts().items()}
+        state |= {"data": self.data, "recipe": recorded(self.recipe)}
         save_state(self.folder, state, self.shard)
         if self.learner.compiled is not None:
             self.learner.compiled.save(self.shard or sys.maxsize)
 
-    def _write(self, validation: dict[str, Sequence[Pair]]) -> None:
+    def _write(self) -> None:
         """Write the state, and the average as long as no validation has said which weights are best."""
         self.save()
-        if not validation or isinf(self.best):
+        if isinf(self.best):
             self.keep({})
+
+    def _learned_from(self, sources: Iterable[str]) -> None:
+        self.data = tuple(dict.fromkeys((*self.data, *sources)))
 
     def _validation_due(self) -> bool:
         return validation_due(self.validated, self.update, self.recipe.validate_every)
@@ -269,7 +293,11 @@ class Trainer:
         state = load_state(self.folder, self.device)
         if state is None:
             return
+        path = state_file(self.folder)
+        if "recipe" in state:
+            self.changes = changed(path, state["recipe"], self.recipe)
         try:
+            refuse_optimiser(path, state["optimiser"], self.learner.optimiser)
             for name in self._numbers:
                 # Older states do not say what was validated, and end with a validation.
                 setattr(self, name, state["update"] if name == "validated" and name not in state else state[name])
@@ -277,9 +305,19 @@ class Trainer:
                 # Older states have no plateau, and those of other recipes no discriminator: they begin anew.
                 if name in state or name in ("model", "average", "optimiser"):
                     part.load_state_dict(state[name])
-        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                f"{state_file(self.folder)} belongs to another run: {str(error)[:200]}",
-                f"a state of {self.recipe.model} with the recipe's settings",
-                "Name another folder with --state, or delete the file to begin anew",
-            ) from error
+        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
+            accepted = f"a state of {self.recipe.model} with the recipe's settings"
+            raise another_run(path, "; ".join((str(error)[:200], *self.changes)), accepted) from error
+        # Older states name no data, and call the best of a go without validation a gain of nothing.
+        self.data = state.get("data", self.corpus.sources)
+        if "data" not in state and self.best == 0:
+            self.best = float("-inf")
+
+
+def mean_gain(rows: dict[str, list[float]]) -> float:
+    """Mean over the sets of what the last step adds to the input, dB; minus infinity where nothing was measured.
+
+    A picture that is sharp already has an infinite PSNR, which says nothing: its set is left out.
+    """
+    gains = [gain for row in rows.values() if isfinite(gain := row[-1] - row[0])]
+    return sum(gains) / len(gains) if gains else float("-inf")

@@ -13,10 +13,10 @@ from deblur_demo.errors import SettingError
 from deblur_demo.runtime.device import Placement, place
 from training.budget import Wanted, refuse_hopeless, share_out
 from training.data.validation import write_validation
-from training.evaluation import folder_and_slice
 from training.plan import plan
 from training.rows import Bench, run, to_json
 from training.scores import Pair, pairs_in
+from training.sets import named_sets
 from training.start import open_corpus
 from training.tables import Table, named_table
 from training.tabulate import conv_speed, plan_table, result_table, scaling, sizes
@@ -76,7 +76,8 @@ def reproduce(arguments: argparse.Namespace) -> None:
 def _sets(arguments: argparse.Namespace, table: Table, folder: Path, small: bool) -> dict[str, Sequence[list[Pair]]]:
     """The sets that the user names, else our own one that the table asks for; as clips."""
     if arguments.pairs:
-        return {path.name: [list(pairs_in(path, part))] for path, part in map(folder_and_slice, arguments.pairs)}
+        sets = named_sets(arguments.pairs, with_range=False)
+        return {each.name: [list(pairs_in(each.folder, each.chosen))] for each in sets}
     side = SMALL[table.validation] if small else None
     target = folder / f"validation-{table.validation}{side or ''}"
     if not target.is_dir():

@@ -12,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from math import inf
 from pathlib import Path
 
 from deblur_demo.models import checkpoint
@@ -22,7 +24,8 @@ from training.board import Board
 from training.budget import Budget, Timing
 from training.config import Recipe
 from training.data.corpus import Corpus
-from training.loop import Trainer
+from training.deadline import Deadline, GivenUp
+from training.loop import BEST, Trainer
 from training.plan import Job
 from training.scores import Pair, Scores, mean, measure, windows
 
@@ -75,17 +78,23 @@ class Bench:
 
         Returns:
             The averaged weights.
+
+        Raises:
+            GivenUp: a signal cut the row off.
         """
         folder = self.folder / name
         trainer = self._trainer(recipe, folder)
         if first is not None and trainer.update == 0:
-            trainer.learner.start_from(checkpoint.load(first)[0], "first")
+            trainer.start_from(*checkpoint.load(first), "first")
+        stopped = False
         if trainer.update < recipe.updates:
             everything = {name: [pair for clip in clips for pair in clip] for name, clips in self.sets.items()}
-            trainer.run(float("inf"), everything if whole else {}, onlooker=Board)
+            stopped = trainer.run(inf, everything if whole else {}, onlooker=Board)
         if not whole:
             (folder / "state.pt").unlink(missing_ok=True)  # a scaled run is never gone on with
-        return folder / "best.safetensors"
+        if stopped:
+            raise GivenUp
+        return folder / BEST
 
     def evaluate(self, weights: Path, recipe: Recipe, ensemble: int, pictures: int | None) -> dict[str, Scores]:
         """Scores of a row's weights on at most so many pictures of every set; None: all."""
@@ -112,7 +121,7 @@ class Bench:
 def run(
     jobs: list[Job], bench: Bench, share: Budget | None, deadline: float, say: Callable[[str], None] = print
 ) -> dict[str, list[dict[str, Scores]]]:
-    """Train and evaluate every row that can be, seed by seed.
+    """Train and evaluate every row that can be, seed by seed, until a signal ends it.
 
     The first seed is carried through even if the machine turns out slower than it was timed, for a
     table with rows missing compares nothing; of further seeds, rows that have no time left are left out.
@@ -125,28 +134,33 @@ def run(
         say: shows progress.
 
     Returns:
-        For each row's id the scores of its seeds.
+        For each row's id the scores of its seeds, without the row that a signal cut off and those after it.
     """
     found: dict[str, list[dict[str, Scores]]] = {job.row.id: [] for job in jobs}
-    for seed in range(share.seeds if share else 1):
-        weights: dict[str, Path] = {}
-        for job in jobs:
-            row, needed = job.row, job.row.first_of or job.row.weights_of
-            late = seed > 0 and time.monotonic() > deadline
-            if job.reason or late or (needed and needed not in weights):
-                continue
-            if row.weights_of:
-                weights[row.id] = weights[row.weights_of]
-            else:
-                recipe = replace(job.recipe, seed=job.recipe.seed + seed)
-                name = f"{row.id}-seed{seed}"
-                if share:
-                    recipe, name = shortened(recipe, share.updates), f"{name}-{share.updates}"
-                weights[row.id] = bench.train(recipe, name, weights.get(row.first_of), whole=share is None)
-            scores = bench.evaluate(weights[row.id], job.recipe, row.ensemble, share.pictures if share else None)
-            found[row.id].append(scores)
-            figures = ", ".join(f"{name} {one.psnr[-1]:.2f} dB ({one.gain:+.2f})" for name, one in scores.items())
-            say(f"{row.id}, seed {seed}: {figures}")
+    weights: dict[tuple[int, str], Path] = {}
+    try:
+        with Deadline(inf) as told:
+            for seed, job in told.watch(product(range(share.seeds if share else 1), jobs)):
+                row, needed = job.row, job.row.first_of or job.row.weights_of
+                late = seed > 0 and time.monotonic() > deadline
+                if job.reason or late or (needed and (seed, needed) not in weights):
+                    continue
+                if row.weights_of:
+                    weights[seed, row.id] = weights[seed, row.weights_of]
+                else:
+                    recipe = replace(job.recipe, seed=job.recipe.seed + seed)
+                    name = f"{row.id}-seed{seed}"
+                    if share:
+                        recipe, name = shortened(recipe, share.updates), f"{name}-{share.updates}"
+                    first = weights.get((seed, row.first_of))
+                    weights[seed, row.id] = bench.train(recipe, name, first, whole=share is None)
+                pictures = share.pictures if share else None
+                scores = bench.evaluate(weights[seed, row.id], job.recipe, row.ensemble, pictures)
+                found[row.id].append(scores)
+                figures = ", ".join(f"{name} {one.psnr[-1]:.2f} dB ({one.gain:+.2f})" for name, one in scores.items())
+                say(f"{row.id}, seed {seed}: {figures}")
+    except GivenUp:
+        say("cut off by a signal: the row in training is left out, and so is what was to follow")
     return found
 
 

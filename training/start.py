@@ -17,8 +17,9 @@ from deblur_demo.runtime.device import place
 from training.config import Recipe, load_recipe
 from training.data.corpus import Corpus, load_corpus
 from training.data.samples import MARGIN
-from training.loop import Trainer
+from training.loop import BEST, Trainer
 from training.machine import Machine
+from training.state import state_file
 from training.tables import is_table, read_table
 
 if TYPE_CHECKING:
@@ -65,7 +66,16 @@ def open_run(
         folder: of the run.
         compiled, shard: as for ``Trainer``.
         limit: as for ``load_corpus``.
+
+    Raises:
+        SettingError: a run left weights there that this one would overwrite.
     """
+    if (folder / BEST).is_file() and state_file(folder) is None:
+        raise SettingError(
+            f"{folder / BEST} is there already, without a state to go on from",
+            "the folder of a run, or one without weights",
+            "Name another with --state, or move the weights and their card away",
+        )
     recipe = read_recipe(
         options.recipe,
         options.row,
@@ -78,6 +88,8 @@ def open_run(
     machine = Machine(placement.device, placement.precision)
     corpus = open_corpus(data, [recipe], machine.device, limit)
     trainer = Trainer(recipe, corpus, folder, machine.device, compiled, placement.precision, shard)
+    if trainer.machine.main and trainer.changes:
+        print(f"{folder} goes on with another recipe: {', '.join(trainer.changes)}")
     initialise(trainer, options.init, options.init_first)
     return trainer
 
@@ -105,9 +117,12 @@ def initialise(trainer: Trainer, whole: Path | None, first: Path | None) -> None
         CheckpointError: a file is not what it should be.
     """
     if trainer.update > 0:
+        given = [str(path) for path in (whole, first) if path is not None]
+        if given and trainer.machine.main:
+            print(f"{trainer.folder} goes on from its own state, not from {' and '.join(given)}")
         return
     if whole is not None:
-        trainer.learner.start_from(checkpoint.load(whole)[0])
+        trainer.start_from(*checkpoint.load(whole))
     settings = trainer.model.settings
     if first is None and whole is None and "first" in trainer.recipe.freeze:
         first = checkpoint.find(settings.first)
@@ -118,7 +133,7 @@ def initialise(trainer: Trainer, whole: Path | None, first: Path | None) -> None
                 f"Train {settings.first} first",
             )
     if first is not None:
-        trainer.learner.start_from(load_first(trainer.model, first)[0], "first")
+        trainer.start_from(*load_first(trainer.model, first), "first")
 
 
 def load_first(network: Restorer, path: Path) -> tuple[Restorer, Card]:

@@ -63,7 +63,7 @@ def load_state(folder: Path, device: torch.device) -> dict | None:
         raise CheckpointError(error.found, error.accepted, f"{error.action}, or delete it to begin anew") from error
     except Exception as error:  # torch raises half a dozen types for a damaged file
         raise CheckpointError(
-            f"{path} is not a readable training state: {error}",
+            f"{path} is not a readable training state",
             "a state written by this program",
             "Delete it to begin anew",
         ) from error

@@ -39,7 +39,8 @@ def typed(cls: type[Kind], raw: dict, where: str) -> Kind:
         where: what to call the place in errors.
 
     Raises:
-        SettingError: an unknown key, one that is missing, or a value of another type.
+        SettingError: an unknown key, one that is missing, or a value of another type; or what the ``check``
+            of a class that has one finds.
     """
     hints = get_type_hints(cls)
     known = {f.name: f for f in fields(cls)}
@@ -49,7 +50,10 @@ def typed(cls: type[Kind], raw: dict, where: str) -> Kind:
     for key, field in known.items():
         if key not in raw and field.default is MISSING and field.default_factory is MISSING:
             raise SettingError(f"{where} names no {key}", f"a line {key} = ...", "Add it")
-    return cls(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in raw.items()})
+    made = cls(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in raw.items()})
+    if hasattr(made, "check"):
+        made.check(where)
+    return made
 
 
 def nearest(word: str, known) -> str:

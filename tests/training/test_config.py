@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from deblur_demo.errors import SettingError
 from training.config import Recipe, load_recipe
 from training.curriculum import Curriculum, Schedule
-from training.tables import RECIPES
+from training.ranges import SPANS
+from training.tables import RECIPES, named_table
 
 
 def test_goals_descend_by_two_levels_and_stay_at_the_truth():
@@ -52,6 +54,22 @@ def test_rates_follow_their_schedule():
         ('model = "mtrnn"\n[curriculum]\nextra = [1, 2, 3]', "extra has 3 entries"),
         ('model = "mtrnn"\n[curriculum]\nlevels = [7, "nine"]', "levels is 'nine'"),
         ("batch = 4", "names no model"),
+        ('model = "mtrnn"\nbatch = 0', r"batch is 0\. Accepted: numbers from 1\. Correct it"),
+        ('model = "mtrnn"\nrate = nan', "rate is nan. Accepted: numbers above 0"),
+        ('model = "mtrnn"\nlate_crop = 8', "late_crop is 8. Accepted: 0, or numbers from 16"),
+        ('model = "mtrnn"\nema = 1.5', "ema is 1.5. Accepted: numbers from 0 to 1"),
+        ('model = "mtrnn"\nrates = { stem = "fast" }', "rates is {'stem': 'fast'}. Accepted: numbers from 0"),
+        ('model = "mtrnn"\n[curriculum]\nlevels = []', r"curriculum: levels is \[\]. Accepted: one level"),
+        ('model = "mtrnn"\n[curriculum]\nlevels = [13, 15]', r"levels is \[13, 15\].*from 1 to 13 in steps of 2"),
+        ('model = "mtrnn"\n[curriculum]\nlevels = [4]', "levels is .*steps of 2"),
+        ('model = "mtrnn"\n[motion]\nframes = 11', r"levels is \[7, 9, 11, 13\].*from 1 to 11"),
+        ('model = "mtrnn"\n[curriculum]\ntemporal_step = 0', "temporal_step is 0"),
+        ('model = "mtrnn"\n[curriculum]\nextra = [3, 1]', r"extra is \[3, 1\]"),
+        ('model = "mtrnn"\n[augment]\nturns = 3', "turns is 3. Accepted: 1, 2 or 4"),
+        ('model = "mtrnn"\n[camera]\njpeg_low = 99', "jpeg_low is 99. Accepted: at most jpeg_high, 95"),
+        ('model = "mtrnn"\n[loss]\nl1 = 0.0', "loss is 0 in every term"),
+        ('model = "mtrnn"\n[loss]\nfft = -0.5', "fft is -0.5"),
+        ('model = "mtrnn"\n[shares]\nphotos = 0.0', "shares is 0 for every kind"),
         ("batch = ", "cannot be read"),
     ],
 )
@@ -60,6 +78,37 @@ def test_a_faulty_recipe_is_refused_by_name(tmp_path: Path, text: str, message: 
     path.write_text(text)
     with pytest.raises(SettingError, match=message):
         load_recipe(path)
+
+
+def test_the_command_line_is_held_against_the_ranges_too():
+    with pytest.raises(SettingError, match="mtrnn-lite.toml: batch is 0"):
+        load_recipe(RECIPES / "mtrnn-lite.toml", batch=0)
+    with pytest.raises(SettingError, match=r"row a: updates is -1"):
+        named_table("park-table-1").recipe("a", updates=-1)
+
+
+def test_the_ranges_know_every_number_of_a_recipe():
+    """Paths and the colours of a sensor may be any; whatever comes new is either in the table or here."""
+    free = {"seed", "camera.raw.red", "camera.raw.blue"}
+    free |= {
+        f"motion.{path}.{name}"
+        for path in ("camera", "thing")
+        for name in ("shift", "least_shift", "rotation", "zoom", "perspective")
+    }
+    ranged = {name for names in SPANS.values() for name in names}
+    # Rules between entries look after these.
+    ranged |= {"curriculum.levels", "augment.turns", "gaussian.high"}
+    assert set(_numbers(Recipe(model="mtrnn"))) <= ranged | free
+
+
+def _numbers(settings: object, above: str = ""):
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            yield from _numbers(value, f"{above}{field.name}.")
+        elif any(isinstance(one, (int, float)) and not isinstance(one, bool)
+                 for one in (value if isinstance(value, tuple) else (value,))):  # fmt: skip
+            yield above + field.name
 
 
 def test_the_command_line_overrides_a_recipe():

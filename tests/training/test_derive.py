@@ -6,13 +6,14 @@ import pytest
 import torch
 from skimage import data
 
-from deblur_demo.errors import SettingError
+from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.lab import Shake, shake_photo
 from deblur_demo.media.image import Photo
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 from training import __main__ as training
 from training.derive import derive
+from training.join import join
 from training.scores import Pair, quick_psnr
 
 
@@ -89,3 +90,31 @@ def test_what_cannot_be_made_of_the_weights_is_refused(tmp_path, name):
     checkpoint.save(registry.build(name), tmp_path / "in.safetensors", Card(name))
     with pytest.raises(SettingError, match=f"mtrnn cannot be made of {name}. Accepted: mtrnn of mtrnn-lite, brehm"):
         derive(tmp_path / "in.safetensors", "mtrnn", tmp_path / "out.safetensors")
+
+
+def test_nothing_is_written_that_cannot_be_loaded_or_replaces_something_else(tmp_path):
+    source = checkpoint.BUNDLED / "mtrnn-lite.safetensors"
+    (tmp_path / "results.json").write_text("kept")
+    for name, found in (("results.csv", "no name"), ("results", "no name"), ("results.safetensors", "not a card")):
+        with pytest.raises(OutputError, match=found):
+            derive(source, "mtrnn", tmp_path / name)
+        with pytest.raises(OutputError, match=found):
+            join(source, source, tmp_path / name)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("results.json", "kept")]
+    for _ in range(2):  # in a folder that is made, and then over what is the same
+        assert derive(source, "mtrnn", tmp_path / "new/mtrnn.safetensors").model == "mtrnn"
+
+
+def test_weights_do_not_replace_what_they_are_made_of(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    names = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    for path in names:
+        checkpoint.save(registry.build("mtrnn-lite"), path, Card("mtrnn-lite"))
+    before = [path.read_bytes() for path in names]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="is the source itself"):
+        derive(names[0], "mtrnn", names[0].relative_to(tmp_path))
+    for target in names:
+        with pytest.raises(OutputError, match="is the source itself"):
+            join(*names, target)
+    assert [path.read_bytes() for path in names] == before

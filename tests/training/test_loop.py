@@ -122,7 +122,7 @@ def test_a_run_that_learns_nothing_ends(recipe: Recipe, corpus: Corpus, tmp_path
     with torch.no_grad():
         trainer.model.head.bias[0] = float("nan")
     with pytest.raises(SettingError, match="not one of the first .*--precision fp32"):
-        trainer.run(minutes=1, validation={})
+        trainer.run(minutes=10, validation={})
 
 
 # Widths of 24, 30 and 36 with dilation, of 64 with it, without dilation.
@@ -148,7 +148,7 @@ def test_a_go_leaves_state_best_weights_and_card(recipe: Recipe, corpus: Corpus,
     picture = corpus.pairs[0][0]
     pair = Pair("pair", *(side[:, :64, :64].permute(1, 2, 0).numpy() for side in picture))
     trainer = Trainer(replace(recipe, updates=10), corpus, tmp_path, CPU)
-    trainer.run(minutes=1, validation={"pairs": [pair]}, onlooker=Board)
+    trainer.run(minutes=10, validation={"pairs": [pair]}, onlooker=Board)
     assert trainer.update >= 10
     model, card = checkpoint.load(tmp_path / "best.safetensors")
     assert card.model == "mtrnn-lite" and card.updates == trainer.update
@@ -163,7 +163,8 @@ def test_a_damaged_state_is_named(recipe: Recipe, corpus: Corpus, tmp_path: Path
         Trainer(recipe, corpus, tmp_path, CPU)
 
 
-def test_sigterm_saves(corpus_folder: Path, tmp_path: Path):
+@pytest.mark.parametrize("wish", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves(wish: int, corpus_folder: Path, tmp_path: Path):
     recipe = tmp_path / "long.toml"
     recipe.write_text('model = "mtrnn-lite"\nupdates = 100000\nbatch = 2\ncrop = 32\nlate_crop = 32\n')
     command = [sys.executable, "-m", "training", "train", str(recipe), "--data", str(corpus_folder), "--state"]
@@ -173,7 +174,7 @@ def test_sigterm_saves(corpus_folder: Path, tmp_path: Path):
     while b"loss=" not in progress and time.monotonic() < deadline and process.poll() is None:
         progress += process.stderr.read() or b""
         time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(wish)
     assert process.wait(60) == 0, progress.decode()[-2000:]
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     assert state["update"] > 0
