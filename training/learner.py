@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deblur_demo.errors import DeblurError, SettingError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate, Restorer
 from training.compiled import Compiled
@@ -47,7 +46,7 @@ class Learner:
         """
         self._recipe, self._machine = recipe, machine
         torch.manual_seed(recipe.seed)
-        model = _built(recipe)
+        model = registry.build(recipe.model, **recipe.settings)
         self.model = machine.laid_out(model).train()
         self._shares, groups = parameter_groups(self.model, recipe)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
@@ -152,19 +151,6 @@ class Learner:
         # A young average would remember the start for too long, so its decay grows with it.
         decay = min(self._recipe.ema, (1 + number) / (10 + number))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
-
-
-def _built(recipe: Recipe) -> Restorer:
-    try:
-        return registry.build(recipe.model, **recipe.settings)
-    except DeblurError:
-        raise
-    except Exception as error:  # whatever a network makes of such settings
-        raise SettingError(
-            f"settings = {recipe.settings} make no {recipe.model}: {error}",
-            "settings that go together",
-            "Correct the recipe",
-        ) from error
 
 
 def _part(estimate: Estimate, crops: slice) -> Estimate:

@@ -184,12 +184,6 @@ def network_of(card: Card, name: str, make: Callable[..., Restorer] = registry.b
         return make(card.model, **card.settings)
     except SettingError as error:
         raise CheckpointError(f"the card of {name}: {error.found}", error.accepted, error.action) from error
-    except Exception as error:  # whatever a network makes of such settings
-        raise CheckpointError(
-            f"the settings in the card of {name} make no {card.model}: {error}",
-            "settings that go together",
-            "Correct them",
-        ) from error
 
 
 def check_suffix(weights: Path) -> None:

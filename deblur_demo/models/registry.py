@@ -62,7 +62,7 @@ def variant(name: str) -> Variant:
     return variants()[name]
 
 
-def build(name: str, **overrides: object) -> Restorer:
+def build(name: str, /, **overrides: object) -> Restorer:
     """Build a network with fresh weights.
 
     Args:
@@ -70,7 +70,7 @@ def build(name: str, **overrides: object) -> Restorer:
         overrides: settings that differ from the variant's own.
 
     Raises:
-        SettingError: no such variant, or no such setting.
+        SettingError: no such variant, no such setting, or settings that do not go together.
     """
     chosen = variant(name)
     known = [field.name for field in fields(chosen.settings)]
@@ -79,7 +79,14 @@ def build(name: str, **overrides: object) -> Restorer:
             raise SettingError(f"{name} has no setting {key!r}", ", ".join(known), _nearest(key, known))
     # JSON knows no tuples, so a card's lists come back as what the settings declare.
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
-    return chosen.make(replace(chosen.settings, **given))
+    try:
+        return chosen.make(replace(chosen.settings, **given))
+    except SettingError:
+        raise
+    except Exception as error:  # whatever a network makes of such settings
+        raise SettingError(
+            f"{overrides} make no {name}: {error}", "settings that go together", "Correct them"
+        ) from error
 
 
 class _Unfilled(TorchFunctionMode):
@@ -96,7 +103,7 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def ghost(name: str, **overrides: object) -> Restorer:
+def ghost(name: str, /, **overrides: object) -> Restorer:
     """What ``build`` builds, without memory behind its weights."""
     with torch.device("meta"), _Unfilled():
         return build(name, **overrides)

@@ -179,9 +179,9 @@ def test_a_pickle_stays_unopened_whatever_its_name(saved, tmp_path):
         ('{"model": "mtrnm"}', "Did you mean 'mtrnn'"),
         ('{"model": "mtrnn-lite", "settings": {"unshufle": 2}}', "Did you mean 'unshuffle'"),
         ('{"model": "mtrnn-lite", "settings": {"unshuffle": 1}}', "head.bias in mine.safetensors has shape"),
-        ('{"model": "mtrnn-lite", "settings": {"unshuffle": 0}}', "settings in the card of mine.safetensors make no"),
-        ('{"model": "mtrnn-lite", "settings": {"kernel": "3"}}', "mine.safetensors"),
-        ('{"model": "mtrnn-lite", "settings": {"name": "x"}}', "settings in the card of mine.safetensors make no"),
+        ('{"model": "mtrnn-lite", "settings": {"unshuffle": 0}}', "{'unshuffle': 0} make no mtrnn-lite"),
+        ('{"model": "mtrnn-lite", "settings": {"kernel": "3"}}', "the card of mine.safetensors: "),
+        ('{"model": "mtrnn-lite", "settings": {"name": "x"}}', "has no setting 'name'"),
         ('{"model": "mtrnn-lite", "sha256": "00"}', "sha256"),
     ],
 )

@@ -7,9 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage import data
 
 from training.config import Recipe, Shares
+from training.data.corpus import Corpus, load_corpus
 
 
 def write(path: Path, rgb: np.ndarray) -> None:
@@ -33,6 +35,21 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(folder / f"gopro/GOPR0372_07_00/sharp/{number}.png", sharp)
         write(folder / f"gopro/GOPR0372_07_00/blur/{number}.png", blurred)
     return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder: Path) -> Corpus:
+    """The same, read."""
+    return load_corpus(corpus_folder, torch.device("cpu"))
+
+
+@pytest.fixture
+def tiny_toml(tmp_path: Path) -> Path:
+    """A file of a recipe that takes a moment."""
+    path = tmp_path / "tiny.toml"
+    settings = "{ layers = 2, filters = 4 }"
+    path.write_text(f'model = "carlo-s"\nsettings = {settings}\nupdates = 4\nbatch = 2\ncrop = 32\nrate = 1e-3\n')
+    return path
 
 
 @pytest.fixture

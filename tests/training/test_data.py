@@ -33,11 +33,6 @@ def write(path: Path, rgb: np.ndarray) -> None:
     cv2.imwrite(str(path), rgb[..., ::-1])
 
 
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
-
-
 def test_pictures_are_sorted_by_where_they_lie(corpus: Corpus):
     assert len(corpus.clips) == 1 and len(corpus.clips[0]) == 16
     assert [len(clip) for clip in corpus.pairs] == [2], "the held-out end of the clip is left out"

@@ -56,11 +56,6 @@ BARE = ("torch", "numpy", "pillow", "safetensors")
 
 
 @pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
-
-
-@pytest.fixture(scope="module")
 def packed(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus in shards of 100 kB."""
     index = tmp_path_factory.mktemp("pack") / "pack.json"

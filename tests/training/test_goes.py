@@ -18,7 +18,7 @@ from deblur_demo.models.contract import Estimate, centre_frame
 from training.board import strip
 from training.config import Curriculum, Loss, Recipe, Shares
 from training.curriculum import Plateau, Schedule, validation_due
-from training.data.corpus import Corpus, load_corpus
+from training.data.corpus import Corpus
 from training.loop import Trainer
 from training.machine import Machine
 from training.passes import Pass
@@ -28,11 +28,6 @@ from training.start import initialise
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
 TINY_MLFA = {"first": "carlo-s", "width": 8, "blocks": 1}
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
 
 
 def toml(recipe: Recipe) -> str:

@@ -13,7 +13,7 @@ from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 from training.__main__ import main
 from training.config import Recipe
-from training.data.corpus import Corpus, load_corpus
+from training.data.corpus import Corpus
 from training.loop import Onlooker, Trainer, mean_gain
 from training.scores import Pair
 from training.start import initialise
@@ -21,18 +21,6 @@ from training.state import load_state
 
 CPU = torch.device("cpu")
 SMALL = {"layers": 2, "filters": 4}
-TOML = """
-model = "carlo-s"
-settings = { layers = 2, filters = 4 }
-updates = 4
-batch = 2
-crop = 32
-"""
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
 
 
 @pytest.fixture
@@ -102,10 +90,9 @@ def test_a_pair_that_is_sharp_says_nothing_of_the_gain(small: Recipe, corpus: Co
     assert mean_gain({"c": [inf, 40.0]}) == mean_gain({}) == -inf
 
 
-def test_weights_without_their_state_are_not_overwritten(corpus_folder: Path, tmp_path: Path, capsys):
-    (tmp_path / "tiny.toml").write_text(TOML)
+def test_weights_without_their_state_are_not_overwritten(corpus_folder: Path, tiny_toml: Path, tmp_path: Path, capsys):
     run = tmp_path / "run"
-    command = ["train", str(tmp_path / "tiny.toml"), "--data", str(corpus_folder), "--state", str(run)]
+    command = ["train", str(tiny_toml), "--data", str(corpus_folder), "--state", str(run)]
     command += ["--device", "cpu", "--precision", "fp32"]
     assert main(command) == 0
     before = (run / "best.safetensors").read_bytes()

@@ -19,18 +19,13 @@ from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.contract import Estimate
 from training.board import Board
 from training.config import Curriculum, Loss, Recipe
-from training.data.corpus import Corpus, load_corpus
+from training.data.corpus import Corpus
 from training.loop import HOPELESS, Trainer
 from training.losses.terms import l1
 from training.machine import Machine
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])

@@ -13,25 +13,12 @@ from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 from training.__main__ import main
 from training.config import Curriculum, Recipe
-from training.data.corpus import Corpus, load_corpus
+from training.data.corpus import Corpus
 from training.loop import Trainer
 from training.start import initialise
 
 CPU = torch.device("cpu")
 SMALL = {"layers": 2, "filters": 4}
-TOML = """
-model = "carlo-s"
-settings = { layers = 2, filters = 4 }
-updates = 4
-batch = 2
-crop = 32
-rate = 1e-3
-"""
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
 
 
 @pytest.fixture
@@ -87,18 +74,19 @@ def test_a_start_of_another_network_is_refused(recipe: Recipe, corpus: Corpus, s
 
 
 def test_settings_that_make_no_network_are_named(small, corpus, tmp_path: Path):
-    with pytest.raises(SettingError, match=r"settings = {'filters': 0} make no carlo-s: .*Correct the recipe"):
+    with pytest.raises(SettingError, match=r"{'filters': 0} make no carlo-s: .*Correct them"):
         Trainer(replace(small, settings={"filters": 0}), corpus, tmp_path, CPU)
 
 
-def test_the_command_line_says_what_it_does_not_heed(corpus_folder: Path, start: Path, tmp_path: Path, capsys):
-    (tmp_path / "tiny.toml").write_text(TOML)
-    command = ["train", str(tmp_path / "tiny.toml"), "--data", str(corpus_folder), "--state", str(tmp_path / "run")]
+def test_the_command_line_says_what_it_does_not_heed(
+    corpus_folder: Path, tiny_toml: Path, start: Path, tmp_path: Path, capsys
+):
+    command = ["train", str(tiny_toml), "--data", str(corpus_folder), "--state", str(tmp_path / "run")]
     command += ["--device", "cpu", "--precision", "fp32", "--init", str(start)]
     assert main(command) == 0
     assert "instead of" not in (out := capsys.readouterr().out) and "from its own state" not in out
     first = torch.load(tmp_path / "run/state.pt", weights_only=True)
-    (tmp_path / "tiny.toml").write_text(TOML.replace("1e-3", "2e-3"))
+    tiny_toml.write_text(tiny_toml.read_text().replace("1e-3", "2e-3"))
     assert main([*command, "--updates", "8"]) == 0
     out = capsys.readouterr().out
     assert f"{tmp_path / 'run'} goes on with another recipe: updates = 8 instead of 4, rate = 0.002 instead of" in out

@@ -17,7 +17,7 @@ from deblur_demo.runtime.device import place
 from training.budget import Budget
 from training.compare import race
 from training.config import Recipe
-from training.data.corpus import Corpus, load_corpus
+from training.data.corpus import Corpus
 from training.deadline import WISHES, Deadline
 from training.loop import Onlooker, Trainer
 from training.plan import Job
@@ -27,11 +27,6 @@ from training.tables import Row
 
 CPU = torch.device("cpu")
 SMALL = {"layers": 2, "filters": 4}
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return load_corpus(corpus_folder, CPU)
 
 
 @pytest.fixture
