@@ -65,11 +65,16 @@ def measure(case: Case, network: Deblurrer, classic: Deblurrer) -> Result:
     filtered = reports(blurred, classic, None, truth)[-1]
     labels = ("Input", *(f"{step} iteration{'s' * (step > 1)}" for step in SHOWN[1:]), CLASSIC.title())
     shots = tuple(
-        Shot(label, step.photo.pixels, step.sharpness, step.psnr, step.ssim)
+        Shot(label, step.photo.pixels, step.sharpness, truth and decibels(step), step.ssim)
         for label, step in zip(labels, [*(steps[index] for index in SHOWN), filtered], strict=True)
     )
-    curve = () if truth is None else tuple(step.psnr for step in steps)
+    curve = () if truth is None else tuple(map(decibels, steps))
     return Result(case, shots, curve, truth and truth.pixels)
+
+
+def decibels(step: StepReport) -> float:
+    """PSNR of a step that has a truth, without an end where it equals it."""
+    return math.inf if step.psnr is None else step.psnr
 
 
 def reports(photo: Photo, deblurrer: Deblurrer, iterations: int | None, truth: Photo | None) -> list[StepReport]:
