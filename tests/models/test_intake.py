@@ -168,7 +168,7 @@ def test_overlapping_tensors_are_refused(brought):
         ({"model": "wiener", "settings": {"longest": 5}}, "wiener has learned nothing"),
         ({"settings": {"unshuffle": 10**9}}, "sets unshuffle to 1000000000"),
         ({"settings": {"unshuffle": "2"}}, "sets unshuffle to 2"),
-        ({"settings": {"kernel": -3}}, "settings in the card"),
+        ({"settings": {"kernel": -3}}, "make no"),
         ({"settings": {"unshufle": 2}}, "Did you mean 'unshuffle'"),
         ({"settings": []}, "settings is no dict"),
         ({"settings": {"mean": [0.1] * 1000}}, "sets mean"),
