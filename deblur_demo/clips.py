@@ -62,15 +62,13 @@ class ClipJob:
     maker: str = ""
 
     def __post_init__(self):
-        if self.end is None:
-            object.__setattr__(self, "end", END.default)
-        for knob in (START, END, CODEC, CRF):
+        for knob in (START, CODEC, CRF):
             object.__setattr__(self, knob.name, knob.parse(getattr(self, knob.name)))
-        if self.end == END.default:
-            object.__setattr__(self, "end", None)
-        elif self.start >= self.end:
+        end = END.parse(END.default if self.end is None else self.end)
+        object.__setattr__(self, "end", None if end == END.default else end)
+        if self.end is not None and self.start >= self.end:
             raise SettingError(
-                f"the part from {self.start:g} s to {'the end' if self.end is None else f'{self.end:g} s'} is empty",
+                f"the part from {self.start:g} s to {self.end:g} s is empty",
                 "a start of at least 0 and an end after it",
                 "Change start or end",
             )

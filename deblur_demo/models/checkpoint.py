@@ -186,6 +186,15 @@ def network_of(card: Card, name: str, make: Callable[..., Restorer] = registry.b
         raise CheckpointError(f"the card of {name}: {error.found}", error.accepted, error.action) from error
 
 
+def ghost(weights: Path) -> Restorer:
+    """The network of a weights file, by its card alone, without memory behind its weights.
+
+    Raises:
+        CheckpointError: see ``read_card`` and ``network_of``.
+    """
+    return network_of(read_card(weights), weights.name, registry.ghost)
+
+
 def check_suffix(weights: Path) -> None:
     """Hold a file's name against the only format that is opened here.
 

@@ -77,9 +77,7 @@ def steps(job: Job, iterations: int | str | None) -> int:
 
 def _network(job: Job) -> Restorer:
     """The network of a job, without memory behind its weights; those of a visitor may be of another size."""
-    if job.checkpoint is None:
-        return registry.blank(job.model)
-    return checkpoint.network_of(checkpoint.read_card(job.checkpoint), job.checkpoint.name, registry.ghost)
+    return registry.blank(job.model) if job.checkpoint is None else checkpoint.ghost(job.checkpoint)
 
 
 def _gmacs(job: Job) -> float:

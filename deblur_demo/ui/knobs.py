@@ -226,11 +226,10 @@ def row_of(choice: str, costs: bool = False) -> dict:
 
     model, own = shelf.model_of(choice), shelf.is_own(choice)
     row = next(row for row in catalogue.models() if row["id"] == model)
-    network = shelf.network_of(choice)
     if own:
-        row |= {"ready": True, "checkpoint": shelf.name_of(choice), **catalogue.built(network)}
+        row |= {"ready": True, "checkpoint": shelf.name_of(choice), **catalogue.built(shelf.network_of(choice))}
     if costs:
-        row["gmacs"] = complexity.gmacs(network) if own else catalogue.gmacs(model)
+        row["gmacs"] = complexity.gmacs(shelf.network_of(choice)) if own else catalogue.gmacs(model)
     return row
 
 
@@ -240,5 +239,4 @@ def is_iterative(choice: str) -> bool:
     Raises:
         CheckpointError: a visitor's weights that are gone.
     """
-    row = row_of(choice)
-    return row["max_steps"] > row["steps"]
+    return shelf.network_of(choice).traits.iterative

@@ -161,10 +161,7 @@ def network_of(choice: str) -> Restorer:
     """
     from deblur_demo.models import checkpoint, registry
 
-    if not is_own(choice):
-        return registry.blank(choice)
-    weights = find(choice)
-    return checkpoint.network_of(checkpoint.read_card(weights), weights.name, registry.ghost)
+    return checkpoint.ghost(find(choice)) if is_own(choice) else registry.blank(choice)
 
 
 def name_of(choice: str) -> str:
