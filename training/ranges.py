@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from math import inf, isfinite
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from deblur_demo.errors import SettingError
-
-if TYPE_CHECKING:
-    from training.config import Recipe
 
 CROP = 16  # pixels of the smallest side of a crop; on less, borders are all there is to learn
 
@@ -76,11 +73,11 @@ SPANS = {
 }  # fmt: skip
 
 
-def check_ranges(recipe: Recipe, where: str) -> None:
+def check_ranges(recipe: Any, where: str) -> None:
     """Hold the numbers of a recipe against what they may be.
 
     Args:
-        recipe: of the right types.
+        recipe: a ``config.Recipe``, of the right types; it is asked by names alone, as it asks for this check itself.
         where: what to call it in errors.
 
     Raises:
@@ -90,7 +87,7 @@ def check_ranges(recipe: Recipe, where: str) -> None:
         raise SettingError(f"{where}: {name.replace('.', ': ')} is {found}", accepted, "Correct it")
 
 
-def _outside(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
+def _outside(recipe: Any) -> Iterator[tuple[str, str, str]]:
     """Entries out of their span: name, what was found, what is accepted."""
     spans = {**SPANS, Span(1, recipe.motion.frames, every=2): ("curriculum.levels",)}
     for span, names in spans.items():
@@ -102,7 +99,7 @@ def _outside(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
                     yield name, _shown(value), str(span)
 
 
-def _at_odds(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
+def _at_odds(recipe: Any) -> Iterator[tuple[str, str, str]]:
     """Entries that leave nothing to do, or end before they begin; as ``_outside``."""
     low, high = recipe.curriculum.extra
     camera, gaussian, turns = recipe.camera, recipe.gaussian, recipe.augment.turns
