@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -37,7 +38,7 @@ class Order:
         source: the blurred photo; or a clip, or a folder of its frames.
         target: file for the last step, in the format of its suffix; or for the clip; or a folder for frames.
         steps: folder for every step as ``step_00.png`` (the input), ``step_01.png`` ..., its maps in colours
-            as ``step_01_doubt.png`` ...; None: not kept.
+            as ``step_01_doubt.png`` ...; None: not kept. Those of an earlier run go.
         truth: the sharp picture, or a folder that holds it under the same stem; of a clip the sharp
             clip, or its folder of frames; None: there is none.
         originals: all files and folders given, which may not be written over.
@@ -188,12 +189,14 @@ def carry_out(
     for path in (order.target, order.animation):
         if path is not None:
             check_free(path, order.originals)
-    written_kind(order.target)
     truth_path = _truth_of(order)
     photo = read_image(order.source, max_megapixels, keep_metadata)
+    written_kind(order.target)
     truth = None if truth_path is None else read_image(truth_path, max_megapixels)
     first = newest = None
     frames = []
+    if order.steps is not None:
+        _clear(order.steps, order)
     for event in deblur_image(photo, deblurrer, iterations, truth):
         if isinstance(event, StepReport):
             first, newest, photo = first or event, event, event.photo
@@ -268,6 +271,20 @@ def _write(photo: Photo, path: Path, order: Order) -> tuple[str, ...]:
     check_free(path, order.originals)
     make_folder(path.parent)
     return write_image(photo, path)
+
+
+def _clear(folder: Path, order: Order) -> None:
+    """Make a folder of steps, without those of an earlier run, which may have been more or had other maps."""
+    make_folder(folder)
+    for path in entries(folder):
+        if re.fullmatch(r"step_\d{2,}(_[a-z]+)?\.png", path.name):
+            check_free(path, order.originals)
+            try:
+                path.unlink()
+            except OSError as error:
+                raise OutputError(
+                    f"{path} cannot be replaced: {error.strerror}", "a writable folder", "Change --steps-dir"
+                ) from error
 
 
 def write_report(path: Path, job: Job, deblurrer: Deblurrer, outcomes: list[Outcome]) -> None:

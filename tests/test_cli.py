@@ -86,6 +86,22 @@ def test_a_folder_gets_a_png_each_and_a_folder_of_steps(deblur, shaky, tmp_path,
         assert metrics.change(last, read_image(steps / stem / "step_02.png").pixels) > 0.1
 
 
+def test_steps_of_a_longer_run_do_not_stay_among_those_of_a_shorter(deblur, shaky, tmp_path):
+    steps = tmp_path / "steps"
+    wanted = (shaky, "-o", tmp_path / "out.png", "--steps-dir", steps)
+    assert deblur(*wanted, "--ensemble", "4", iterations=2) == 0
+    assert (steps / "shaky" / "step_02_doubt.png").is_file()
+    (steps / "shaky" / "notes.txt").write_text("my own")
+    assert deblur(*wanted, iterations=1) == 0
+    assert sorted(path.name for path in (steps / "shaky").iterdir()) == ["notes.txt", "step_00.png", "step_01.png"]
+
+
+def test_an_empty_file_is_called_empty_whatever_its_result_is_called(deblur, tmp_path, capsys):
+    (tmp_path / "walk.mp4").touch()
+    assert deblur(tmp_path / "walk.mp4", "-o", tmp_path / "out.mp4") == 1
+    assert "walk.mp4 is empty (0 bytes)" in capsys.readouterr().err
+
+
 def test_the_report_has_every_step_of_every_file(deblur, shaky, tmp_path, shaky_photo, sharp_photo, lively_checkpoint):
     write_image(sharp_photo, tmp_path / "sharp.png")
     report_path, out = tmp_path / "reports" / "r.json", tmp_path / "out.png"

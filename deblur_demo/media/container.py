@@ -95,7 +95,7 @@ def opened(path: Path) -> Iterator[Opened]:
         InputError: not a file, not a clip, damaged, or without moving pictures.
         LimitError: more than memory holds.
     """
-    check_file(path, "a video file", ACCEPTED)
+    check_file(path, "a video file")
     name = shown(path)
     with reading(name):
         with open(path, "rb") as file:

@@ -77,7 +77,7 @@ def read_image(path: Path, max_megapixels: float | None = None, keep_metadata: b
     path = Path(path)
     limit = settings.MAX_MEGAPIXELS.current() if max_megapixels is None else max_megapixels
     name = shown(path)
-    _check_bytes(check_file(path, "a picture file", ACCEPTED), name, limit)
+    _check_bytes(check_file(path, "a picture file"), name, limit)
     try:
         with open(path, "rb") as stream:
             head = stream.read(64)

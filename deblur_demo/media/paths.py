@@ -25,13 +25,12 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def check_file(path: Path, what: str, accepted: str) -> int:
+def check_file(path: Path, what: str) -> int:
     """Refuse whatever is not a regular file with something in it, before it is opened.
 
     Args:
         path: as a visitor gave it; a link to a file is a file.
         what: what the file should be, such as "a picture file".
-        accepted: the formats, for the message about an empty file.
 
     Returns:
         Its size in bytes.
@@ -52,7 +51,7 @@ def check_file(path: Path, what: str, accepted: str) -> int:
         kind = "a folder" if path.is_dir() else "a device, pipe or socket"
         raise InputError(f"{name} is {kind}", what, "Choose a file")
     if size == 0:
-        raise InputError(f"{name} is empty (0 bytes)", accepted, "Copy or export it again")
+        raise InputError(f"{name} is empty (0 bytes)", f"{what} with something in it", "Copy or export it again")
     return size
 
 
