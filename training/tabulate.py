@@ -80,7 +80,7 @@ def result_table(table: Table, jobs: Sequence[Job], found: Found, scaled: str) -
             cells += [_spread([scores[name] for scores in seeds]) for name in sets]
             cells.append(f"{_mean([scores[name].gain for scores in seeds for name in sets]):+.2f}")
         else:
-            cells += [f"not run: {job.reason or 'out of time'}"] + [""] * len(sets)
+            cells += [f"not run: {job.reason or 'the run ended first'}"] + [""] * len(sets)
         lines.append("| " + " | ".join(cells) + " |")
     parts = [f"# {table.title}", table.note, beyond(jobs), scaled, _inputs(found, sets), "\n".join(lines)]
     parts.append(_order(table, jobs, found))

@@ -276,7 +276,7 @@ def test_a_row_that_was_not_run_is_marked():
     found = {"a": [{"own": rising(2.0)}], "b": []}
     text = result_table(table, plan(table, scaled=False), found, "")
     assert cells(text, "A")[-2:] == ["22.00 / 0.600 (1)", "+2.00"]
-    assert cells(text, "B")[-2:] == ["not run: out of time", ""]
+    assert cells(text, "B")[-2:] == ["not run: the run ended first", ""]
     assert "clipped at a norm of 0.2" in text and "averaged (0.999)" in text
 
 

@@ -202,6 +202,14 @@ def test_frames_are_sorted_by_their_numbers_and_cut_where_some_are_missing(tmp_p
         assert np.abs(pair.blurred - 255 * light ** (1 / 2.2)).max() <= 1
 
 
+def test_frames_of_two_sizes_are_no_clip_to_validate_on(tmp_path: Path):
+    save(
+        tmp_path / "mine", {f"val/240fps/pan/{number}.png": moment(number)[: 64 - number // 12] for number in range(13)}
+    )
+    with pytest.raises(InputError, match="frames of val/240fps/pan differ in size"):
+        write_validation(tmp_path / "mine", tmp_path / "out", "frames")
+
+
 def test_a_folder_holds_one_set(tmp_path: Path, capsys: pytest.CaptureFixture):
     mine, target = tmp_path / "mine", tmp_path / "out"
     save(mine, {f"val/240fps/pan/{number:06d}.png": moment(number) for number in range(13)})

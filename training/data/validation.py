@@ -124,6 +124,10 @@ def _frames(files: Files, side: int | None) -> Made:
         for run in in_runs(clip):
             for start in range(0, len(run) - length + 1, length):
                 pictures = [files.decode(entry.files[0]) for entry in run[start : start + length]]
+                if len({picture.shape for picture in pictures}) > 1:
+                    raise InputError(
+                        f"the frames of {run[0].clip} differ in size", "frames of one size", "Cut them alike"
+                    )
                 if side:
                     shot = torch.stack([middle_square(picture, side) for picture in pictures])
                 else:
