@@ -18,7 +18,7 @@ from training.__main__ import main
 from training.config import Augment, Recipe, Shares
 from training.data.augment import side_to_enlarge
 from training.data.batches import apportion, draw_batch
-from training.data.corpus import Corpus, load_corpus
+from training.data.corpus import Corpus, Series, load_corpus
 from training.data.files import SOURCES, Files, write_sources
 from training.data.held_out import held_out
 from training.data.pack import pack
@@ -168,8 +168,27 @@ def test_a_pair_of_two_sizes_is_refused_by_name(corpus_folder: Path, tmp_path: P
     shutil.copytree(corpus_folder / "gopro", tmp_path / "gopro")
     assert len(load_corpus(tmp_path, CPU).pairs[0]) == 2
     write(tmp_path / "gopro/GOPR0372_07_00/blur/000048.png", np.zeros((120, 200, 3), np.uint8))
-    with pytest.raises(InputError, match=r"blur/000048.png of 200x120 and .*sharp/000048.png of 200x200 are a pair"):
+    with pytest.raises(InputError, match=r"000048.png of 200x120 and .*sharp/000048.png of 200x200 belong together"):
         load_corpus(tmp_path, CPU)
+
+
+@pytest.mark.parametrize("kind", ["240fps/pan", "levels/pan/TL1", "levels/pan/TL3"])
+def test_a_clip_of_two_sizes_is_refused_by_name(tmp_path: Path, kind: str):
+    for folder in ("240fps/pan", "levels/pan/TL1", "levels/pan/TL3"):
+        for number in range(5):
+            write(tmp_path / f"{folder}/{number:06d}.png", np.zeros((120, 200, 3), np.uint8))
+    corpus = load_corpus(tmp_path, CPU)
+    assert len(corpus.clips) == len(corpus.levels) == 1
+    write(tmp_path / kind / "000003.png", np.zeros((110, 200, 3), np.uint8))
+    with pytest.raises(InputError, match=rf"of 200x120 and .*{kind}/000003.png of 200x110 belong together"):
+        load_corpus(tmp_path, CPU)
+
+
+def test_a_numbered_pair_of_another_size_is_no_neighbour():
+    pictures = [torch.zeros(3, side, 8) for side in (8, 8, 6, 8)]
+    pairs = Series([(picture, picture) for picture in pictures], [1, 2, 3, 4])
+    assert [pairs.near(1, offset)[0] is pictures[index] for offset, index in ((-1, 0), (1, 1), (2, 3))] == [True] * 3
+    assert pairs.near(2, -1)[0] is pictures[2]
 
 
 def test_photos_left_out_are_counted(tmp_path: Path):

@@ -48,13 +48,17 @@ class Series(Sequence):
         return self.items[index]
 
     def near(self, index: int, offset: int) -> tuple[Tensor, ...]:
-        """The item nearest to ``offset`` moments after item ``index``, which may be that item itself."""
+        """The item nearest to ``offset`` moments after item ``index``, which may be that item itself.
+
+        Numbered pictures of many sizes are no frames of one clip: one of another size is not near.
+        """
         if self.numbers is None or offset == 0:
             return self.items[index]
         moment = self.numbers[index] + offset
         after = bisect_left(self.numbers, moment)
         candidates = [index, *range(max(0, after - 1), min(len(self), after + 1))]
-        return self.items[min(candidates, key=lambda other: abs(self.numbers[other] - moment))]
+        alike = [other for other in candidates if self.items[other][0].shape == self.items[index][0].shape]
+        return self.items[min(alike, key=lambda other: abs(self.numbers[other] - moment))]
 
 
 @dataclass
@@ -107,7 +111,7 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
 
     Raises:
         LayoutError: nothing to train on there; the message draws the expected trees.
-        InputError: a file that cannot be decoded, or a pair of two sizes.
+        InputError: a file that cannot be decoded, or a pair or a clip of two sizes.
     """
     files = Files(source)
     entries = [entry for entry in recognise(files) if not entry.test]
@@ -145,15 +149,18 @@ def sources_of(files: Files, entries: list[Entry], cifar: Tensor | None = None) 
 
 
 def check_sizes(files: Files, entries: list[Entry]) -> None:
-    """Refuse a pair whose pictures differ in size: the same crop of both would show different places."""
-    pairs = [entry.files for entry in entries if entry.role == "pairs"]
+    """Refuse a pair or a clip whose pictures differ in size: the same crop of them would show different places."""
+    together = [entry.files for entry in entries if entry.role == "pairs"]
+    for role in ("frames", "levels"):
+        together += [[name for entry in clip for name in entry.files] for clip in by_clip(entries, role)]
     with ThreadPoolExecutor() as pool:
-        for pair, sizes in zip(pairs, pool.map(lambda pair: [*map(files.size, pair)], pairs), strict=True):
-            if len(set(sizes)) > 1:
-                shown = " and ".join(
-                    f"{name} of {width}x{height}" for name, (height, width) in zip(pair, sizes, strict=True)
+        for names, sizes in zip(together, pool.map(lambda names: [*map(files.size, names)], together), strict=True):
+            unlike = [index for index, size in enumerate(sizes) if size != sizes[0]]
+            if unlike:
+                shown = " and ".join(f"{names[i]} of {sizes[i][1]}x{sizes[i][0]}" for i in (0, unlike[0]))
+                raise InputError(
+                    f"{shown} belong together", "pairs and clips of one size", "Cut them alike, or leave them out"
                 )
-                raise InputError(f"{shown} are a pair", "pairs of one size", "Cut them alike, or leave them out")
 
 
 def _pictures(

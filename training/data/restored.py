@@ -54,7 +54,7 @@ def write_restored(source: Path, target: Path, deblurrer: Deblurrer, weights: st
         Pieces of footage written, and pieces that were there already.
 
     Raises:
-        InputError: the corpus has nothing but CIFAR-10, or a pair of two sizes.
+        InputError: the corpus has nothing but CIFAR-10, or a pair or a clip of two sizes.
         OutputError: the folder holds something else, or cannot be written to.
     """
     check_apart(target, source)
