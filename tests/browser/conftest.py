@@ -52,14 +52,17 @@ def console():
 
 @pytest.fixture
 def visit(chromium, address, console):
-    """Open the page as a visitor of its own: ``visit(width=1440, height=1000)``; its console has to stay silent."""
+    """Open the page as a visitor of its own: ``visit(width=1440, height=1000)``; its console has to stay silent.
+
+    With ``address`` it is the page of another app.
+    """
     contexts = []
 
     def listen(message) -> None:
         if message.type in ("error", "warning") and message.text not in EXPECTED:
             console.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
-    def open_page(width: int = 1440, height: int = 1000, **options):
+    def open_page(width: int = 1440, height: int = 1000, address: str = address, **options):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()

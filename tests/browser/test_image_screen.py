@@ -13,6 +13,7 @@ from PIL import Image
 from skimage import data
 
 from deblur_demo.media.heat import paint
+from docs import serving
 
 pytestmark = pytest.mark.browser
 
@@ -240,6 +241,30 @@ def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, tmp_path):
     first.wait_for_selector("#image-status .status p:has-text('Cancelled')")
     second.click("#image-run")
     second.wait_for_selector("#image-status .status.done")
+
+
+def test_a_run_for_which_the_queue_has_no_room_says_so_and_may_be_asked_for_again(visit, photo, tmp_path, console):
+    large = tmp_path / "large.png"
+    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
+    with serving.app({"DEBLUR_QUEUE_LENGTH": "1"}) as address:
+        first, second, third = (visit(address=address) for _ in range(3))
+        for page, picture in ((first, large), (second, photo), (third, photo)):
+            give(page, picture)
+        run(first, 10)
+        first.wait_for_selector("#image-status .status p:has-text('Iteration')")
+        second.click("#image-run")
+        second.wait_for_selector("#image-status .progress-text:has-text('queue')")
+        third.click("#image-run")
+        third.wait_for_selector("#image-status .status.error:has-text('too much to do')")
+        assert third.is_disabled("#image-cancel") and third.is_enabled("#image-run")
+        assert "error" not in second.locator("#image-status .status").get_attribute("class")
+        first.click("#image-cancel")
+        second.wait_for_selector("#image-status .status.done")
+        third.click("#image-run")
+        third.wait_for_selector("#image-status .status.done")
+        for page in (first, second, third):
+            page.close()  # before its app, which it would miss aloud
+    assert "503 (Service Unavailable)" in console.pop()
 
 
 def test_an_example_brings_its_reference(visit):

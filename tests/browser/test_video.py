@@ -272,6 +272,29 @@ def test_of_a_source_that_the_browser_cannot_play_the_result_is_shown_alone(scre
     page.wait_for_function(f"{VIDEOS}[1].currentTime > 0")
 
 
+def test_a_result_that_the_browser_cannot_play_is_told_with_what_to_do(screen, clip):
+    page = screen()
+    page.route("**/cup_deblurred.mp4", lambda route: route.fulfill(content_type="video/mp4", body=b"no film"))
+    give(page, clip)
+    run(page, 1)
+    page.wait_for_selector("#video-status .status.done")
+    page.wait_for_selector("#player .note:has-text('cannot play the result. Download it')")
+    assert page.is_visible("#clip-file")
+
+
+def test_a_clip_falls_silent_when_its_screen_is_left(screen, clip):
+    page = screen()
+    deblurred(page, clip)
+    page.click("#player .play")  # it loops, and does not end by itself
+    page.wait_for_function(f"{VIDEOS}[1].currentTime > 0.1")
+    assert state(page, "paused") == [False, False]
+    go_to(page, "Image")
+    page.wait_for_function(f"[...{VIDEOS}].every((video) => video.paused)")
+    go_to(page, "Video")
+    page.click("#player .play")
+    page.wait_for_function(f"[...{VIDEOS}].every((video) => !video.paused)")
+
+
 def test_a_phone_shows_all_of_it_without_sideways_scrolling(screen, clip):
     page = screen(390, 844, is_mobile=True, has_touch=True)
     width = "[document.documentElement.scrollWidth, window.innerWidth]"
