@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.processing_utils import save_file_to_cache
 
 from deblur_demo.ui import text
 
@@ -31,6 +32,10 @@ class Example:
     thumbnail: Path
     truth: Path | None = None
 
+    def taken(self, cache: Path) -> tuple[str, str | None]:
+        """Paths of photo and reference in the page's cache, from where a visitor may have them."""
+        return save_file_to_cache(self.photo, str(cache)), self.truth and save_file_to_cache(self.truth, str(cache))
+
 
 @dataclass(frozen=True)
 class ExampleClip:
@@ -50,6 +55,11 @@ SHARP = (
     Example(_THEIRS / "astronaut.png", text.EXAMPLE_ASTRONAUT, _OURS / "sharp_astronaut.webp"),
 )
 CLIPS = (ExampleClip(_OURS / "coffee.mp4", text.EXAMPLE_CLIP, _OURS / "clip.webp"),)
+
+
+def is_reference(path: str | None, offered: Sequence[Example]) -> bool:
+    """Whether a sharp reference is an example's, and goes when its photo goes; a visitor's own stays."""
+    return path is not None and Path(path).name in [example.truth.name for example in offered if example.truth]
 
 
 def place(offered: Sequence[Example | ExampleClip], elem_id: str) -> gr.HTML:

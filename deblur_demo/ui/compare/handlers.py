@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
 
 from deblur_demo import settings
 from deblur_demo.errors import CheckpointError
@@ -22,7 +21,7 @@ from deblur_demo.ui.compare.layout import CompareScreen
 from deblur_demo.ui.compare.order import CompareOrder, results_of
 from deblur_demo.ui.compare.run import CompareRun
 from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
-from deblur_demo.ui.examples import Example
+from deblur_demo.ui.examples import Example, is_reference
 from deblur_demo.ui.job import ending
 
 if TYPE_CHECKING:
@@ -85,14 +84,12 @@ class CompareHandlers:
 
     def pick_example(self, event: gr.SelectData) -> Updates:
         """Take an example, with its sharp reference where there is one."""
-        example = self.examples[event.index]
-        photo, truth = (path and save_file_to_cache(path, str(self.cache)) for path in (example.photo, example.truth))
+        photo, truth = self.examples[event.index].taken(self.cache)
         return {self.screen.photo: photo, self.screen.truth: truth}
 
     def change_photo(self, truth: str | None) -> Updates:
         """An example's reference goes with the example; a visitor's own stays."""
-        names = [example.truth.name for example in self.examples if example.truth]
-        return {self.screen.truth: None if truth and Path(truth).name in names else gr.skip()}
+        return {self.screen.truth: None if is_reference(truth, self.examples) else gr.skip()}
 
     # A run
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
 
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
-from deblur_demo.ui.examples import Example
+from deblur_demo.ui.examples import Example, is_reference
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.afterwards import Afterwards
@@ -139,14 +138,12 @@ class ImageHandlers:
 
     def pick_example(self, event: gr.SelectData) -> Updates:
         """Take an example, with its sharp reference where there is one."""
-        example = self.examples[event.index]
-        photo, truth = (path and save_file_to_cache(path, str(self.cache)) for path in (example.photo, example.truth))
+        photo, truth = self.examples[event.index].taken(self.cache)
         return {self.screen.photos: [photo], self.screen.truth: truth}
 
     def change_photos(self, truth: str | None) -> Updates:
         """An example's reference goes with the example; a visitor's own stays."""
-        names = [example.truth.name for example in self.examples if example.truth]
-        return {self.screen.truth: None if truth and Path(truth).name in names else gr.skip()}
+        return {self.screen.truth: None if is_reference(truth, self.examples) else gr.skip()}
 
     def count_photos(self, photos: Sequence[str] | None, truth: str | None) -> Updates:
         """A reference is for one photo."""
