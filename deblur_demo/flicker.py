@@ -28,6 +28,7 @@ class Flicker:
     def __init__(self):
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: tuple[ndarray, ndarray, ndarray] | None = None
+        self._size: tuple[int, ...] | None = None
         self._sums, self._pixels = np.zeros(2), 0
 
     def add(self, source: ndarray, restored: ndarray) -> None:
@@ -39,14 +40,16 @@ class Flicker:
         Raises:
             InputError: the size is not that of the other one, or of the frame before.
         """
+        self._size = size = self._size or source.shape
+        for frame in (source, restored):
+            if frame.shape != size:
+                raise InputError(
+                    f"a frame of {frame.shape[1]}x{frame.shape[0]} pixels",
+                    f"all frames of {size[1]}x{size[0]} pixels",
+                    "Compare clips of one size",
+                )
         small = [_reduced(source), _reduced(restored)]
         now = (cv2.cvtColor(small[0], cv2.COLOR_RGB2GRAY), *small)
-        if small[0].shape != small[1].shape or (self._before and self._before[0].shape != now[0].shape):
-            raise InputError(
-                f"a restored frame of {restored.shape[1]}x{restored.shape[0]} pixels",
-                f"all frames of {source.shape[1]}x{source.shape[0]} pixels",
-                "Compare clips of one size",
-            )
         before, self._before = self._before, now
         if before is None:
             return

@@ -102,7 +102,9 @@ def test_fewer_than_two_frames_cannot_flicker():
     assert measured(still()[:1], still()[:1]) == (None, None)
 
 
-@pytest.mark.parametrize("sizes", [[(40, 50), (40, 51)], [(40, 50), (40, 50), (41, 50), (41, 50)]])
+@pytest.mark.parametrize(
+    "sizes", [[(40, 50), (40, 51)], [(360, 640), (720, 1280)], [(40, 50), (40, 50), (41, 50), (41, 50)]]
+)
 def test_sizes_must_agree(sizes):
     frames = [np.zeros((*size, 3), np.uint8) for size in sizes]
     with pytest.raises(InputError, match="pixels"):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from deblur_demo.errors import SettingError
 
 CROP = 16  # pixels of the smallest side of a crop; on less, borders are all there is to learn
+JUDGED = 32  # pixels of the smallest side that the adversary has an answer for, see ``losses.adversarial``
 
 
 class Span(NamedTuple):
@@ -53,7 +54,10 @@ SPANS = {
         "motion.things", "camera.shot", "camera.read", "camera.raw.read", "gaussian.low", "neighbours.shift",
         "augment.brightness", "augment.contrast", "augment.saturation", "augment.hue",
     ),
-    Span(0, above=True): ("rate", "clip", "loss.epsilon", "loss.gan_rate", "camera.raw.shot"),
+    Span(0, above=True): (
+        "rate", "clip", "loss.epsilon", "loss.gan_rate", "camera.raw.shot",
+        "motion.camera.shift", "motion.camera.least_shift", "motion.thing.shift", "motion.thing.least_shift",
+    ),
     Span(0, 1): (
         "late_from", "ema", "curriculum.one_stage", "schedule.final",
         "motion.thing_share", "motion.camera.shaky", "motion.thing.shaky",
@@ -110,6 +114,8 @@ def _at_odds(recipe: Any) -> Iterator[tuple[str, str, str]]:
         yield "curriculum.extra", _shown(recipe.curriculum.extra), "the fewest before the most"
     if turns not in (1, 2, 4):
         yield "augment.turns", str(turns), "1, 2 or 4"
+    if recipe.loss.gan and min(recipe.crop, recipe.late_crop or recipe.crop) < JUDGED:
+        yield "loss.gan", f"{recipe.loss.gan:g} with crops below {JUDGED} pixels", "larger crops, or 0"
     if camera.jpeg_low > camera.jpeg_high:
         yield "camera.jpeg_low", f"{camera.jpeg_low}", f"at most jpeg_high, {camera.jpeg_high}"
     if gaussian.low > gaussian.high:

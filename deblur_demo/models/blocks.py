@@ -139,7 +139,7 @@ def he_normal_(module: nn.Module, slope: float = 0.0) -> None:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             # A transposed kernel is stored (in, out, k, k), and each output pixel sees k / stride taps.
             transposed = isinstance(layer, nn.ConvTranspose2d)
-            taps = layer.weight[0, 0].numel() // (layer.stride[0] * layer.stride[1] if transposed else 1)
+            taps = layer.weight[0, 0].numel() / (layer.stride[0] * layer.stride[1] if transposed else 1)
             gain = nn.init.calculate_gain("leaky_relu", slope)
             layer.weight.normal_(0.0, gain / (layer.in_channels // layer.groups * taps) ** 0.5)
             if layer.bias is not None:

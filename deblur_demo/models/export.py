@@ -89,7 +89,7 @@ def describe(card: Card, parameters: int, repository: str) -> str:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     results = [
-        EvalResult("image-to-image", dataset, dataset, metric, max(figures[metric]), task_name="Deblurring")
+        EvalResult("image-to-image", dataset, dataset, metric, figures[metric][-1], task_name="Deblurring")
         for dataset, figures in card.metrics.items()
         for metric, *_ in _COLUMNS
         if figures.get(metric)

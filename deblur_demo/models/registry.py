@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -70,13 +71,19 @@ def build(name: str, /, **overrides: object) -> Restorer:
         overrides: settings that differ from the variant's own.
 
     Raises:
-        SettingError: no such variant, no such setting, or settings that do not go together.
+        SettingError: no such variant, no such setting, a word that it does not know, or settings that do not go
+            together.
     """
     chosen = variant(name)
     known = [field.name for field in fields(chosen.settings)]
     for key in overrides:
         if key not in known:
             raise SettingError(f"{name} has no setting {key!r}", ", ".join(known), _nearest(key, known))
+    hints = get_type_hints(type(chosen.settings))
+    for key, value in overrides.items():
+        words = get_args(hints[key]) if get_origin(hints[key]) is Literal else (value,)
+        if value not in words:
+            raise SettingError(f"{key} of {name} is {value!r}", ", ".join(words), _nearest(value, words))
     # JSON knows no tuples, so a card's lists come back as what the settings declare.
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
     try:

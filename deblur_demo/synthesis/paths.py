@@ -72,7 +72,7 @@ def random_paths(count: int, instants: int, side: int, settings: PathSettings, g
     travel = torch.cat((shift, normal(count, 4) * scale), dim=1)  # (B, 6) from start to end
 
     curve = _bezier(travel, instants, settings.order, normal, uniform)  # (B, M, 6)
-    if settings.shaky:
+    if settings.shaky and instants > 1:
         tremor = _tremor(count, instants, normal, uniform) * extent[:, None, None]  # (B, M, 2)
         chosen = (uniform(count) < settings.shaky)[:, None, None]
         curve = torch.cat((torch.where(chosen, tremor, curve[..., :2]), curve[..., 2:]), dim=2)

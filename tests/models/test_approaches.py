@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from deblur_demo.errors import SettingError
 from deblur_demo.models import registry
 
 
@@ -68,6 +69,12 @@ def test_stacked_networks_are_each_their_own(window, liven):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("setting", [{"residual": "previous"}, {"recurrent": False}, {"images": 7}])
+def test_what_follows_from_the_scales_is_not_a_setting(setting):
+    with pytest.raises(SettingError, match="Leave it out"):
+        registry.build("mtrnn-ms", **setting)
+
+
 @pytest.mark.parametrize("name", ["mtrnn-ms", "mtrnn-ms-mt"])
 def test_a_scale_sees_the_result_of_the_coarser_one(name, window, liven):
     network = build(name, liven)

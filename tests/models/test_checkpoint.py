@@ -182,6 +182,7 @@ def test_a_pickle_stays_unopened_whatever_its_name(saved, tmp_path):
         ('{"model": "mtrnn-lite", "settings": {"unshuffle": 0}}', "{'unshuffle': 0} make no mtrnn-lite"),
         ('{"model": "mtrnn-lite", "settings": {"kernel": "3"}}', "the card of mine.safetensors: "),
         ('{"model": "mtrnn-lite", "settings": {"name": "x"}}', "has no setting 'name'"),
+        ('{"model": "mtrnn-lite", "settings": {"residual": "blured"}}', "residual of mtrnn-lite is 'blured'"),
         ('{"model": "mtrnn-lite", "sha256": "00"}', "sha256"),
     ],
 )

@@ -173,6 +173,7 @@ def test_overlapping_tensors_are_refused(brought):
         ({"settings": []}, "settings is no dict"),
         ({"settings": {"mean": [0.1] * 1000}}, "sets mean"),
         ({"settings": {"mean": [0.1, "a", 0.1]}}, "sets mean"),
+        ({"settings": {"residual": "previews"}}, "Did you mean 'previous'"),
         ({"settings": {"unshuffle": 1}}, "head.bias in mine.safetensors has shape"),
         ({"metrics": {"set": {"psnr": ["<b>"]}}}, "metrics hold something else"),
         ({"metrics": {"set": 5}}, "is not a card"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from deblur_demo.errors import SettingError
 from deblur_demo.models import registry
 from deblur_demo.models.zoo.sgenet import _CrossStageAggregation, window_mean
 
@@ -25,6 +26,20 @@ def test_size(name, count):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"widths": (6, 9, 16)}, "multiples of 3"), ({"pool_window": -256}, "0 or more pixels")]
+)
+def test_settings_that_make_none_are_refused(settings, message):
+    with pytest.raises(SettingError, match=message):
+        registry.build("sgenet-s", **settings)
+
+
+def test_of_equal_widths_only_the_last_scale_goes_without_guidance():
+    for name in ("stage1", "stage2"):
+        scales = getattr(registry.build("sgenet", widths=(6, 6, 6)), name).decoder
+        assert [scale.enhance.guide for scale in scales] == [name == "stage1", True, True]
+
+
 def test_twelve_predictions_of_which_two_are_the_steps(network):
     window = torch.rand(2, 1, 3, 32, 48)
     predictions = network.predictions(window)

@@ -61,6 +61,11 @@ def test_trembling_paths_span_their_extent_and_turn_sharply():
     assert (sharpest_turn(paths) < 0).float().mean() > (sharpest_turn(curves) < 0).float().mean() + 0.3
 
 
+def test_at_a_single_instant_nothing_moves():
+    paths = random_paths(3, 1, 64, PathSettings(shaky=1.0), torch.Generator().manual_seed(0))
+    assert torch.equal(paths, torch.eye(3).expand(3, 1, 3, 3))
+
+
 def test_a_share_of_paths_trembles():
     straight = {"rotation": 0.0, "zoom": 0.0, "perspective": 0.0, "order": 1}
     paths = draw(count=400, shaky=0.3, **straight)[:, :, :2, 2]

@@ -69,6 +69,10 @@ def test_rates_follow_their_schedule():
         ('model = "mtrnn"\n[camera]\njpeg_low = 99', "jpeg_low is 99. Accepted: at most jpeg_high, 95"),
         ('model = "mtrnn"\n[loss]\nl1 = 0.0', "loss is 0 in every term"),
         ('model = "mtrnn"\n[loss]\nfft = -0.5', "fft is -0.5"),
+        ('model = "mtrnn"\ncrop = 16\n[loss]\ngan = 0.01', "gan is 0.01 with crops below 32 pixels"),
+        ('model = "mtrnn"\nlate_crop = 24\n[loss]\ngan = 0.01', "gan is 0.01 with crops below 32 pixels"),
+        ('model = "mtrnn"\n[motion.camera]\nleast_shift = 0.0', "least_shift is 0.0. Accepted: numbers above 0"),
+        ('model = "mtrnn"\n[motion.thing]\nshift = -3.0', "shift is -3.0. Accepted: numbers above 0"),
         ('model = "mtrnn"\n[shares]\nphotos = 0.0', "shares is 0 for every kind"),
         ("batch = ", "cannot be read"),
     ],
@@ -88,13 +92,9 @@ def test_the_command_line_is_held_against_the_ranges_too():
 
 
 def test_the_ranges_know_every_number_of_a_recipe():
-    """Paths and the colours of a sensor may be any; whatever comes new is either in the table or here."""
+    """Turns of paths and the colours of a sensor may be any; whatever comes new is either in the table or here."""
     free = {"seed", "camera.raw.red", "camera.raw.blue"}
-    free |= {
-        f"motion.{path}.{name}"
-        for path in ("camera", "thing")
-        for name in ("shift", "least_shift", "rotation", "zoom", "perspective")
-    }
+    free |= {f"motion.{path}.{name}" for path in ("camera", "thing") for name in ("rotation", "zoom", "perspective")}
     ranged = {name for names in SPANS.values() for name in names}
     # Rules between entries look after these.
     ranged |= {"curriculum.levels", "augment.turns", "gaussian.high"}

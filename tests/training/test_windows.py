@@ -205,6 +205,14 @@ def _level(frames: torch.Tensor, middle: int, n: int) -> torch.Tensor:
     return ((frames[middle - n // 2 : middle + n // 2 + 1].double() / 255) ** GAMMA).mean(dim=0) ** (1 / GAMMA)
 
 
+def test_what_is_beyond_the_levels_on_disk_stands_still(clean: Recipe):
+    pictures = tuple(torch.full((3, 40, 40), value, dtype=torch.uint8) for value in (90, 100))
+    recipe = replace(clean, shares=Shares(clips=1), curriculum=Curriculum(levels=(3,)))
+    batch = draw_batch(Corpus(levels=[Series([pictures], [0])]), recipe, 0, 32, one_stage=False)
+    assert batch.runs[0].window.shape[-2:] == (32, 32)
+    assert np.abs(255 * batch.runs[0].window - 100).max() <= 1 and np.abs(255 * batch.goal(1) - 90).max() <= 1
+
+
 def test_levels_that_the_recipe_lacks_are_named(clean: Recipe):
     picture = torch.zeros(3, 40, 40, dtype=torch.uint8)
     with pytest.raises(InputError, match="end at TL5"):

@@ -1,6 +1,6 @@
 """Augmentation: orientation by turns and flips, colour by one affine map a sample, photos enlarged or overexposed.
 
-Brehm 2020 (section 4) varies brightness, hue, saturation and contrast "by small amounts" and flips and
+Brehm 2020 (section 3.3) varies brightness, hue, saturation and contrast "by small amounts" and flips and
 turns; Bologna 2021 (2.2.1) brightness, flips and turns on REDS and nothing on CIFAR-10; Park 2020
 flips and quarter turns; SGENet horizontal and vertical flips.
 """

@@ -132,7 +132,8 @@ class Sampler:
         light = torch.cat((outer.flip(1), sums[:, :1], outer), dim=1)  # (N, 2K-1, 3, s, s)
         beyond = (frames - light.shape[1]) // 2
         if beyond > 0:  # levels that the recipe never asks for
-            return torch.cat((light[:, :1].expand(-1, beyond, -1, -1, -1), light, light[:, -beyond:]), dim=1)
+            first, last = (frame.repeat(1, beyond, 1, 1, 1) for frame in (light[:, :1], light[:, -1:]))
+            return torch.cat((first, light, last), dim=1)
         return light[:, -beyond : light.shape[1] + beyond]
 
     def _exposures(self, light: Tensor) -> Tensor:

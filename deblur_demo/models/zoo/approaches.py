@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deblur_demo.errors import SettingError
 from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 from deblur_demo.models.registry import Variant
 from deblur_demo.models.zoo.mtrnn import MTRNN, MTRNNSettings
@@ -72,6 +73,8 @@ class Stacked(Restorer):
 class MultiScaleSettings(MTRNNSettings):
     """Settings of a multi-scale network: those of the MT-RNN that serves all scales, and these.
 
+    What a scale sees and is added to follows from them: ``recurrent``, ``residual`` and ``images`` stay as they are.
+
     Attributes:
         scales: image scales, each half the next.
         temporal: whether it iterates (MS + MT), or passes over the scales once (MS).
@@ -90,6 +93,10 @@ class MultiScale(Restorer):
 
     def __init__(self, settings: MultiScaleSettings):
         super().__init__()
+        if (settings.recurrent, settings.residual, settings.images) != (True, "blurred", 2):
+            raise SettingError(
+                "recurrent, residual or images of a multi-scale network was set", "scales and temporal", "Leave it out"
+            )
         self.settings = settings
         self.net = MTRNN(replace(settings, images=4 if settings.temporal else 2, recurrent=settings.temporal))
         own, self.factors = self.net.traits, tuple(2**scale for scale in reversed(range(settings.scales)))

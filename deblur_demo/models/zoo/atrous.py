@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -54,10 +55,10 @@ class AtrousSettings:
         padding: "reflect" or "same" (zeros).
         signed: whether the network sees [-1, 1] instead of [0, 1].
         slope: negative slope of every LeakyReLU.
-        init: "he", He-normal (Bologna); "glorot", what Bologna compares it with; "damped",
-            He-normal with the blocks' last convolutions at a tenth and the output at a hundredth.
-            Brehm names none, and 20 full-sized blocks multiply the variance by 3 each: fp16
-            overflows before training begins.
+        init: "he", He-normal (Bologna), with the gain of the rectifier's slope; "glorot", what Bologna
+            compares it with; "damped", He-normal with the blocks' last convolutions at a tenth and the
+            output at a hundredth. Brehm names none, and 20 full-sized blocks multiply the variance by
+            3 each: fp16 overflows before training begins.
         unshuffle: the network sees the image folded by this factor.
     """
 
@@ -69,13 +70,13 @@ class AtrousSettings:
     stem: int = 9
     encoder: tuple[int, ...] = (128, 256)
     decoder: tuple[int, ...] = (128, 64)
-    skip: str = "none"
+    skip: Literal["none", "stem", "strided", "add"] = "none"
     activate_sum: bool = False
-    scale: str = "before"
-    padding: str = "reflect"
+    scale: Literal["none", "before", "after"] = "before"
+    padding: Literal["reflect", "same"] = "reflect"
     signed: bool = True
     slope: float = 0.2
-    init: str = "damped"
+    init: Literal["he", "glorot", "damped"] = "damped"
     unshuffle: int = 1
 
 

@@ -12,6 +12,7 @@ point of their grid with 32 filters, a sixteenth of the arithmetic.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class CarloSettings:
     filters: int = 128
     kernel: int = 3
     rectify: bool = True
-    init: str = "glorot"
+    init: Literal["glorot", "he"] = "glorot"
 
 
 class Carlo(Restorer):

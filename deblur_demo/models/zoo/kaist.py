@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ class KaistSettings:
     width: int = 32
     blocks: tuple[int, int, int] = (9, 9, 4)
     kernel: int = 5
-    init: str = "glorot"
+    init: Literal["glorot", "he"] = "glorot"
 
 
 class DownUp(nn.Module):

@@ -20,6 +20,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class MLFASettings:
     first: str = "brehm-stage1"
     width: int = 64
     blocks: int = 3
-    scale: str = "before"
+    scale: Literal["none", "before", "after"] = "before"
 
 
 class PreActivationBlock(nn.Module):

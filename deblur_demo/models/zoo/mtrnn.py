@@ -11,6 +11,7 @@ The settings also make what the paper's tables 1 and 2 compare it with.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ class MTRNNSettings:
     mean: tuple[float, float, float] = (0.4488, 0.4371, 0.4040)
     clamp: bool = True
     recurrent: bool = True
-    residual: str = "blurred"
+    residual: Literal["blurred", "previous", "none"] = "blurred"
     kernel: int = 3
     images: int = 2
 

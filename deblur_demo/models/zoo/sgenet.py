@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deblur_demo.errors import SettingError
 from deblur_demo.models.blocks import he_normal_
 from deblur_demo.models.contract import Estimate, Restorer, Traits, centre_frame
 from deblur_demo.models.registry import Variant
@@ -62,6 +63,10 @@ class SGENet(Restorer):
 
     def __init__(self, settings: SGENetSettings):
         super().__init__()
+        if any(width % 3 for width in settings.widths):
+            raise SettingError(f"the widths are {settings.widths}", "multiples of 3", "Change them")
+        if settings.pool_window < 0:
+            raise SettingError(f"pool_window is {settings.pool_window}", "0 or more pixels", "Change it")
         self.settings = settings
         self.traits = Traits(
             halo=256,
@@ -152,7 +157,7 @@ class _Stage(nn.Module):
         fine, middle, coarse = widths
         self.encoder = nn.ModuleList(_Scale(width) for width in widths)
         # Behind the very last prediction there are no features left to guide.
-        self.decoder = nn.ModuleList(_Scale(width, guide=not (last and width == fine)) for width in widths)
+        self.decoder = nn.ModuleList(_Scale(width, guide=not last or index > 0) for index, width in enumerate(widths))
         self.down = nn.ModuleList((nn.Conv2d(fine, middle, 1), nn.Conv2d(middle, coarse, 1)))
         self.up = nn.ModuleList((nn.Conv2d(middle, fine, 1), nn.Conv2d(coarse, middle, 1)))
 
