@@ -18,10 +18,13 @@ os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or str(
     Path(tempfile.gettempdir()) / f"deblur-demo-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 )
 
+from gradio.utils import get_upload_folder
+
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError, SettingError
 from deblur_demo.ui import server_text, text, theme
 from deblur_demo.ui.page import build
+from deblur_demo.ui.runs import sweep_forever
 
 demo = build()
 
@@ -64,6 +67,7 @@ def main() -> int:
         prevent_thread_lock=True,
         **serving(),
     )
+    threading.Thread(target=sweep_forever, args=(Path(get_upload_folder()),), daemon=True).start()
     threading.Thread(target=warm_up, daemon=True).start()
     demo.block_thread()
     return 0

@@ -167,7 +167,7 @@ MAX_CLIP_FRAMES = Setting("max_clip_frames", 40000, "most frames of a clip", low
 MAX_CLIP_MINUTES = Setting("max_clip_minutes", 30, "longest clip in minutes", low=0.01, kind=float)
 
 SEED = Setting("seed", 0, "which of the drawn paths, and which noise", low=0, high=2**31 - 1)
-SHIFT = Setting("shift", 24, "length of a random path in pixels", low=0.1, high=200, kind=float)
+SHIFT = Setting("shift", 24, "length of a random path in pixels", low=1, high=200, kind=float)
 LEVEL = Setting("level", 9, "temporal level of the blurred picture, odd: frames it is exposed for", low=1, high=13)
 OBJECTS = Setting("objects", 0, "things that move on their own", low=0, high=3)
 NOISE = Setting("noise", 0, "sensor noise, 1 is a phone indoors", low=0, high=20, kind=float)

@@ -88,9 +88,11 @@ class JobControls:
         def cancelled(run: Run | None, obeyed: bool) -> Updates:
             if obeyed:
                 return {self.status: gr.skip()}  # it has had the last word itself
+            # It never got its turn, or was done before it heard. What is on the stage stays, unless it was deleted.
+            if run is not None and run.kept:
+                return self.resting(views.status(text.CANCELLED_STAYS, "idle"))
             updates = self.resting(views.status(text.CANCELLED, "idle"))
-            # The run never got its turn, so what is on the stage stays, unless it was deleted meanwhile.
-            return updates if run is None or run.kept else {**updates, self.state: None, **clear()}
+            return updates if run is None else {**updates, self.state: None, **clear()}
 
         def waiting() -> Updates:
             return {self.status: views.status(text.WAITING), self.cancel: gr.update(interactive=True)}

@@ -13,7 +13,7 @@ from deblur_demo.errors import CheckpointError
 from deblur_demo.ui import preset, shelf, text
 from deblur_demo.ui.bench import is_fetched
 from deblur_demo.ui.components import OnePhoto
-from deblur_demo.ui.events import AT_ONCE, Updates
+from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Knobs:
         # First what is quick: to know the networks means to import torch, and whoever is fast has chosen by then.
         recalled = page.load(self.recall, self.memory, self.values[1:], **AT_ONCE)
         recalled.then(self.offer_models, [self.memory, self.auto], [self.model, *picked], **AT_ONCE)
-        self.model.input(self.pick_model, [self.model, self.auto], picked, **AT_ONCE)
+        self.model.input(self.pick_model, [self.model, self.auto], picked, **LATEST)
         self.auto.change(self.set_auto, [self.model, self.auto], self.iterations, **AT_ONCE)
         edits = [part.input for part in self.values]
         gr.on(edits, None, self.values, self.memory, js=preset.WANTED, **AT_ONCE)

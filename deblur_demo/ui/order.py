@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, InputError, LimitError
 from deblur_demo.media.image import Photo, read_image
+from deblur_demo.media.paths import shown
 from deblur_demo.ui import shelf, text
 from deblur_demo.ui.bench import is_fetched
 
@@ -65,7 +66,7 @@ class ImageOrder(Order):
 
         Raises:
             SettingError, CheckpointError: see ``checked``.
-            InputError: no photo, or one sharp reference for several.
+            InputError: no photo, one that is gone, or one sharp reference for several.
             LimitError: too many photos.
         """
         limit = settings.MAX_FILES.current()
@@ -76,7 +77,7 @@ class ImageOrder(Order):
         if truth and len(photos) > 1:
             raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
         job, fetched = checked(**knobs)
-        return cls(job, fetched, tuple(map(Path, photos)), Path(truth) if truth else None, bool(keep_metadata))
+        return cls(job, fetched, tuple(map(uploaded, photos)), uploaded(truth) if truth else None, bool(keep_metadata))
 
     def read(self, path: Path) -> tuple[Photo, Photo | None]:
         """One of the photos, and the sharp reference if there is one."""
@@ -105,7 +106,7 @@ class ClipOrder(Order):
 
         Raises:
             SettingError, CheckpointError: see ``checked``; or the part is empty.
-            InputError: no clip.
+            InputError: no clip, or it is gone.
         """
         from deblur_demo.clips import ClipJob
 
@@ -113,13 +114,24 @@ class ClipOrder(Order):
             raise InputError(*text.NO_CLIP)
         job, fetched = checked(**knobs)
         part = start or settings.START.default, end or settings.END.default
-        return cls(job, fetched, ClipJob(Path(clip), Path(), *part, codec, crf))
+        return cls(job, fetched, ClipJob(uploaded(clip), Path(), *part, codec, crf))
 
     def to(self, source: Path, target: Path) -> ClipJob:
         """The work: ``source`` is another name of the upload, ``target`` becomes the result."""
         from deblur_demo import clips, pipeline
 
         return replace(self.clip, source=source, target=target, maker=clips.maker(pipeline.resolve(self.job)))
+
+
+def uploaded(path: str) -> Path:
+    """Where an upload is.
+
+    Raises:
+        InputError: it has been deleted since, while the page was open.
+    """
+    if not Path(path).is_file():
+        raise InputError(*text.fill(text.UPLOAD_GONE, name=shown(Path(path))))
+    return Path(path)
 
 
 def checked(model: str | None, iterations: object, **knobs: object) -> tuple[Job, bool]:

@@ -28,11 +28,11 @@ from deblur_demo.ui.models import api as models_api
 from deblur_demo.ui.models import layout as models_layout
 from deblur_demo.ui.models import text as models_text
 from deblur_demo.ui.models.handlers import ModelsHandlers
+from deblur_demo.ui.runs import SWEEP
 from deblur_demo.ui.video import api as video_api
 from deblur_demo.ui.video import layout as video_layout
 from deblur_demo.ui.video.handlers import VideoHandlers
 
-_SWEEP_SECONDS = 300
 SCREENS = ("image", "video", "compare", "lab", "models")  # as a link names them
 
 
@@ -45,7 +45,7 @@ def build() -> gr.Blocks:
     hours = settings.CACHE_HOURS.current()
     bench, cache = Bench(), Path(get_upload_folder())
     with gr.Blocks(
-        title=text.NAME, analytics_enabled=False, delete_cache=(_SWEEP_SECONDS, round(hours * 3600)), fill_width=True
+        title=text.NAME, analytics_enabled=False, delete_cache=(round(SWEEP), round(hours * 3600)), fill_width=True
     ) as page:
         # The queue is the only way to the device: direct calls that would step past it are closed. It comes
         # first, because the library describes the whole page once more whenever one is set.

@@ -22,6 +22,7 @@ from deblur_demo import settings
 from deblur_demo.errors import OutputError
 
 LINGER = 5.0  # seconds until files go that a page may be asking for
+SWEEP = 300.0  # seconds from one ``sweep`` to the next
 _PREFIX = "deblur-run-"
 _UPLOAD = "[0-9a-f]" * 64  # a folder of the UI library, named after the hash of what is in it
 Happening = TypeVar("Happening")
@@ -47,7 +48,6 @@ class Run:
     """
 
     def __init__(self, root: Path):
-        sweep(root)
         # Nobody can guess the name, so nobody can fetch another visitor's files.
         self.token = secrets.token_hex(16)
         self.folder = self.folder_of(root, self.token)
@@ -157,15 +157,31 @@ def sweep(root: Path) -> None:
     The library deletes uploads, too, but neither those that came by MCP nor those of a server before this one.
     """
     hours = settings.CACHE_HOURS.current()
-    for pattern, most in ((f"{_PREFIX}*", hours), (_UPLOAD, 2 * hours)):
+    for pattern, most, age in ((f"{_PREFIX}*", hours, _touched), (_UPLOAD, 2 * hours, _chosen)):
         oldest = time.time() - most * 3600
         for folder in root.glob(pattern):
             try:
-                stale = folder.stat().st_mtime < oldest
+                stale = age(folder) < oldest
             except FileNotFoundError:  # another visitor's run has just ended
                 continue
             if stale:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_forever(root: Path, seconds: float = SWEEP) -> None:
+    """Sweep now and every so many seconds; for a thread of the server's."""
+    while True:
+        sweep(root)
+        time.sleep(seconds)
+
+
+def _touched(folder: Path) -> float:
+    return folder.stat().st_mtime
+
+
+def _chosen(folder: Path) -> float:
+    """When an upload was last chosen: if it was there already, the library touches its file and not the folder."""
+    return max(map(_touched, (folder, *folder.iterdir())))
 
 
 def safe_stem(name: str, otherwise: str = "photo") -> str:

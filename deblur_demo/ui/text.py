@@ -79,12 +79,14 @@ REFUSED = "There is too much to do right now, or too much of it is yours. Please
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
+CANCELLED_STAYS = "Cancelled. What is on the stage stays."
 NEITHER_LOST = "{trouble} What was finished before is kept."
 UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another file."
 
 # Refusals
 NO_CLIP = ("No clip is chosen yet", "one video file", "Drop a clip")
 NO_PHOTO = ("No photo is chosen yet", "one or more image files", "Drop a photo or choose an example")
+UPLOAD_GONE = ("{name} was deleted a while after it came, as promised", "a file dropped lately", "Drop it again")
 ONE_TRUTH = ("{count} photos came with one sharp reference", "a reference with exactly one photo", "Remove one of them")
 TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in smaller groups")
 NO_SCREEN = ("The link names a screen {name!r}", "{screens}", "Correct the link")

@@ -132,6 +132,16 @@ def test_the_zip_holds_every_result_and_its_figures(page, shaky, sharp):
     assert report["photo"] == "shaky.png" and "sharp" not in " ".join(archive.namelist())
 
 
+def test_where_there_is_no_room_for_the_zip_the_results_stay(page, shaky):
+    s = page.screen
+    for update in page.run(*asked(shaky, ["wiener"])):
+        run, last = update.get(s.job.state), update
+        if run is not None:
+            (run.folder / "shaky_compared.zip").mkdir(exist_ok=True)
+    assert last[s.archive] == gr.update(value=None, interactive=False) and last[s.job.run]["interactive"]
+    assert last[s.job.state].kept and len(last[s.viewer]["pictures"]) == 2
+
+
 def test_cancel_keeps_what_is_finished(page, shaky):
     s, run = page.screen, None
     for update in page.run(*asked(shaky, ["wiener", "mtrnn-lite"], [10])):

@@ -178,6 +178,16 @@ def test_a_bad_file_costs_one_line_and_nothing_else(page, shaky, tmp_path):
     assert len(last[page.screen.job.state].results[0].steps) == 2
 
 
+def test_where_there_is_no_room_for_the_zip_the_photos_stay(page, shaky):
+    s, run = page.screen, None
+    for update in page.deblur(*asked([shaky, shaky], iterations=1)):
+        run, last = update.get(s.job.state) or run, update
+        if run is not None:
+            (run.folder / "deblurred.zip").mkdir(exist_ok=True)
+    assert last[s.photos_zip] == gr.update(value=None, visible=False) and last[s.picker]["visible"]
+    assert last[s.job.state].kept and last[s.job.run]["interactive"]
+
+
 def test_of_several_photos_the_good_ones_are_done(page, shaky, tmp_path):
     s = page.screen
     (tmp_path / "bad.png").write_bytes(b"")

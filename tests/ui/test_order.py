@@ -10,7 +10,31 @@ from deblur_demo.catalogue import models
 from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
 from deblur_demo.models import checkpoint, hub
 from deblur_demo.ui import text
+from deblur_demo.ui.compare.order import CompareOrder
+from deblur_demo.ui.lab.order import ShakeOrder
 from deblur_demo.ui.order import ClipOrder, ImageOrder
+
+KNOBS = {"model": "mtrnn-lite", "iterations": 6}
+
+
+@pytest.fixture(autouse=True)
+def uploads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.png", "sharp.png", "clip.mp4"):
+        Path(name).touch()
+
+
+@pytest.mark.parametrize("order", [ImageOrder.of, CompareOrder.of, ShakeOrder.of, ClipOrder.of])
+def test_an_upload_that_is_gone_by_now_is_called_so(weights, order):
+    given = {
+        ImageOrder.of: ([["old.png"]], KNOBS),
+        CompareOrder.of: (["photo.png", "old.png", ["mtrnn-lite"], [1], ["full"]], {}),
+        ShakeOrder.of: (["old.png", None], {}),
+        ClipOrder.of: (["old.mp4", 0, None, "h264", 18], KNOBS),
+    }
+    inputs, knobs = given[order]
+    with pytest.raises(InputError, match=r"^old\.(png|mp4) was deleted a while after it came, as promised"):
+        order(*inputs, **knobs)
 
 
 @pytest.mark.parametrize("iterations", [0, -1, 1e6, 11, "6;rm", float("nan"), "", None, True, "AUTO", [6]])
@@ -65,10 +89,10 @@ def test_weights_that_are_still_on_the_hub_are_known(monkeypatch, tmp_path):
 
 def test_an_order_keeps_what_was_asked(weights):
     knobs = {"model": None, "iterations": 2, "precision": "fp32", "tile": "256", "ensemble": "4", "size": "half"}
-    order = ImageOrder.of(["a.png"], "sharp.png", True, **knobs)
+    order = ImageOrder.of(["photo.png"], "sharp.png", True, **knobs)
     assert order.job.model == "mtrnn-lite" and order.job.precision == "fp32" and order.job.tile == 256
     assert (order.job.ensemble, order.job.size) == ("4", "half") and not order.fetched
-    assert (order.photos, order.truth, order.keep_metadata) == ((Path("a.png"),), Path("sharp.png"), True)
+    assert (order.photos, order.truth, order.keep_metadata) == ((Path("photo.png"),), Path("sharp.png"), True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from deblur_demo.errors import OutputError
 from deblur_demo.ui import runs
-from deblur_demo.ui.runs import Cancelled, Run, expire, safe_stem, sweep
+from deblur_demo.ui.runs import Cancelled, Run, expire, safe_stem, sweep, sweep_forever
 
 
 def test_discarding_leaves_nothing(tmp_path):
@@ -125,9 +125,31 @@ def test_the_sweep_takes_uploads_that_outlived_the_cache_twice(tmp_path):
     for folder, seconds in ((old, 7300), (new, 3700)):
         folder.mkdir()
         (folder / "photo.jpg").write_bytes(b"x")
-        os.utime(folder, (time.time() - seconds,) * 2)
+        for path in (folder / "photo.jpg", folder):
+            os.utime(path, (time.time() - seconds,) * 2)
     sweep(tmp_path)
     assert list(tmp_path.iterdir()) == [new]
+
+
+def test_an_upload_that_was_chosen_again_stays(tmp_path):
+    """The library touches its file then, and nothing else."""
+    folder = tmp_path / ("a" * 64)
+    folder.mkdir()
+    (folder / "photo.jpg").write_bytes(b"x")
+    os.utime(folder, (time.time() - 7300,) * 2)
+    sweep(tmp_path)
+    assert (folder / "photo.jpg").is_file()
+
+
+def test_a_server_sweeps_without_a_visitor(tmp_path):
+    threading.Thread(target=sweep_forever, args=(tmp_path, 0.02), daemon=True).start()
+    for _ in range(2):
+        folder = Run(tmp_path).folder
+        os.utime(folder, (time.time() - 3700,) * 2)
+        latest = time.monotonic() + 30
+        while folder.exists() and time.monotonic() < latest:
+            time.sleep(0.01)
+        assert not folder.exists()
 
 
 def test_an_unwritable_cache_is_said(tmp_path):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from deblur_demo import settings
-from deblur_demo.errors import CheckpointError
+from deblur_demo.errors import CheckpointError, OutputError
 from deblur_demo.ui import knobs, text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.compare import text as compare_text
@@ -151,7 +151,10 @@ class CompareHandlers:
             return s.job.without_result(run, previous, trouble, self.clear())
         done, count = len(run.results), len(run.expected)
         cancelled = not run.complete and not trouble
-        run.pack()
+        try:
+            run.pack()
+        except OutputError as error:  # the results are there one by one
+            gr.Warning(escape(str(error)))
         if trouble:
             status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
         elif cancelled:
@@ -161,7 +164,7 @@ class CompareHandlers:
         return {
             **s.job.resting(status),
             **self._arrived(run),
-            s.archive: gr.update(value=str(run.archive), interactive=True),
+            s.archive: gr.update(value=run.archive and str(run.archive), interactive=run.archive is not None),
         }
 
     def clear(self) -> Updates:

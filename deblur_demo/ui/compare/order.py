@@ -14,7 +14,7 @@ from deblur_demo.media.image import Photo, read_image
 from deblur_demo.ui import shelf, text
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.knobs import is_iterative
-from deblur_demo.ui.order import checked
+from deblur_demo.ui.order import checked, uploaded
 
 if TYPE_CHECKING:
     from deblur_demo.pipeline import Job
@@ -77,7 +77,7 @@ class CompareOrder:
 
         Raises:
             SettingError, CheckpointError: see ``order.checked``; or nothing is to be done.
-            InputError: no photo.
+            InputError: no photo, or one that is gone.
             LimitError: too many results.
         """
         if not photo:
@@ -103,7 +103,7 @@ class CompareOrder:
             if count > limit:
                 asked = results_of(models, numbers, sizes)
                 raise LimitError(*text.fill(compare_text.TOO_MANY, count=asked, limit=limit))
-        return cls(Path(photo), Path(truth) if truth else None, tuple(entrants))
+        return cls(uploaded(photo), uploaded(truth) if truth else None, tuple(entrants))
 
     @property
     def results(self) -> list[str]:

@@ -72,7 +72,7 @@ class CompareRun(Run):
     Attributes:
         pictures: the input, then the results as far as they are there.
         truth: the sharp reference, or None.
-        archive: the ZIP, None before ``pack``.
+        archive: the ZIP, None before ``pack``, and where there was no room for it.
         notices: what was assumed while reading, and what happened on the way.
         scale: at which part of their sides pictures are shown.
         elapsed: seconds of the whole comparison.
@@ -125,7 +125,7 @@ class CompareRun(Run):
 
     def pack(self) -> None:
         """Put input and results into a ZIP, with a report; what is there is kept from now on."""
-        archive = self.folder / f"{self._stem}_compared.zip"
+        archive, self.done = self.folder / f"{self._stem}_compared.zip", True
         report = {
             "photo": self.photo.name,
             "notices": self.notices,
@@ -135,7 +135,7 @@ class CompareRun(Run):
             for picture in self.pictures:
                 file.write(picture.full, f"{self._stem}/{picture.full.name}")
             file.writestr(f"{self._stem}/report.json", json.dumps(report, indent=2))
-        self.archive, self.done = archive, True
+        self.archive = archive
 
     def _write(self, figures: Figures, photo: Photo, name: str) -> Picture:
         self.touch()

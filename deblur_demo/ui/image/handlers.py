@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from deblur_demo.errors import DeblurError
+from deblur_demo.errors import DeblurError, OutputError
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
+from deblur_demo.ui.events import AT_ONCE, EACH, LATEST, Updates
 from deblur_demo.ui.examples import Example, is_reference
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image import views as image_views
@@ -58,7 +58,7 @@ class ImageHandlers:
         s.job.bind(self.deblur, inputs, [s.welcome, s.results, s.picker, s.photos_zip, *results], self.clear)
 
         picked = [s.job.state, s.picker]
-        s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **LATEST)
+        s.viewer.picked(self.pick_step, picked, [s.job.status, s.step_png, s.table], **EACH)
         s.picker.input(self.pick_photo, picked, [s.job.status, *results], **LATEST)
         Afterwards(s).bind()
 
@@ -219,14 +219,22 @@ class ImageHandlers:
             status = views.status(image_text.cancelled(len(results)))
         run.done = True
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(results, 1)]
-        several = len(results) > 1
+        packed = self._packed(run) if len(results) > 1 else None
         return {
             **self._complete(run, results[-1]),
             **s.job.resting(status),
-            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=several),
-            s.photos_zip: gr.update(value=str(run.pack()) if several else None, visible=several),
+            s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=len(results) > 1),
+            s.photos_zip: gr.update(value=packed, visible=packed is not None),
             s.job.state: run,
         }
+
+    def _packed(self, run: ImageRun) -> str | None:
+        """The ZIP of all photos, None where there is no room for it: the photos are there one by one."""
+        try:
+            return str(run.pack())
+        except OutputError as error:
+            gr.Warning(escape(str(error)))
+            return None
 
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""

@@ -20,7 +20,7 @@ from deblur_demo.errors import DeblurError, InputError, SettingError
 from deblur_demo.settings import LEVEL, SEED, SHIFT, Setting
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
-from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
+from deblur_demo.ui.events import AT_ONCE, EACH, LATEST, Updates
 from deblur_demo.ui.examples import Example
 from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.follow import follow
@@ -73,7 +73,7 @@ class LabHandlers:
         s.level.input(self.expose, [s.pad, s.level], s.pad, **LATEST)
         s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **AT_ONCE)
         s.examples.select(self.pick_example, outputs=s.photo, **AT_ONCE)
-        s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **LATEST)
+        s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **EACH)
 
     # The photo and its shake
 

@@ -101,9 +101,8 @@ def _shake() -> dict[str, gr.components.Component]:
     """How it is blurred."""
     pad = place_pad("lab-pad", settings.LEVEL.default)
     with gr.Group():
-        # TL1 is the photo itself.
-        level = _slider(settings.LEVEL, lab_text.LEVEL, lab_text.LEVEL_HELP, step=2, low=3, elem_id="lab-level")
-        shift = _slider(settings.SHIFT, lab_text.SHIFT, lab_text.SHIFT_HELP, step=1, low=1, elem_id="lab-shift")
+        level = _slider(settings.LEVEL, lab_text.LEVEL, lab_text.LEVEL_HELP, step=2, elem_id="lab-level")
+        shift = _slider(settings.SHIFT, lab_text.SHIFT, lab_text.SHIFT_HELP, step=1, elem_id="lab-shift")
     with gr.Accordion(lab_text.MORE, open=False, elem_id="lab-shake-more"):
         objects = _slider(settings.OBJECTS, lab_text.OBJECTS, lab_text.OBJECTS_HELP, step=1)
         noise = _slider(settings.NOISE, lab_text.NOISE, lab_text.NOISE_HELP, step=0.5)
@@ -119,9 +118,8 @@ def _shake() -> dict[str, gr.components.Component]:
     }  # fmt: skip
 
 
-def _slider(knob: settings.Setting, label: str, info: str, step: float, low: float | None = None, **kw) -> gr.Slider:
-    low = knob.low if low is None else low
-    return gr.Slider(low, knob.high, knob.default, step=step, label=label, info=info, buttons=[], **kw)
+def _slider(knob: settings.Setting, label: str, info: str, step: float, **kw) -> gr.Slider:
+    return gr.Slider(knob.low, knob.high, knob.default, step=step, label=label, info=info, buttons=[], **kw)
 
 
 def _steps() -> dict[str, gr.components.Component]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deblur_demo.errors import InputError
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.ui.lab import text as lab_text
+from deblur_demo.ui.order import uploaded
 
 if TYPE_CHECKING:
     from deblur_demo.lab import Shake
@@ -36,7 +37,7 @@ class ShakeOrder:
             knobs: the other fields of ``lab.Shake``; None for the default.
 
         Raises:
-            InputError: no photo.
+            InputError: no photo, or it is gone.
             SettingError: a knob out of range, or no path.
         """
         from deblur_demo.lab import Shake
@@ -44,7 +45,7 @@ class ShakeOrder:
         if not photo:
             raise InputError(*lab_text.NO_PHOTO)
         given = {name: value for name, value in knobs.items() if value is not None}
-        return cls(Path(photo), Shake(path=path or (), **given))
+        return cls(uploaded(photo), Shake(path=path or (), **given))
 
     def read(self) -> Photo:
         """The photo."""

@@ -12,6 +12,7 @@ const MOMENTS = 3 * FRAMES; // instants of a path, as the lab counts them
 const KEPT = 61; // points of a drawn path
 const SHORTEST = 2; // pixels; anything below is a tap
 let strokes = null; // samples {x, y, time} while the visitor draws
+let pen = null; // the pointer that draws: another finger or a palm does not
 
 // The paper
 
@@ -127,7 +128,7 @@ function far(samples) {
 sheet.addEventListener("pointerdown", (event) => {
   if (event.button || strokes) return;
   event.preventDefault();
-  sheet.setPointerCapture(event.pointerId);
+  sheet.setPointerCapture((pen = event.pointerId));
   strokes = [];
   rule(view());
   strokes.push(sample(event));
@@ -136,15 +137,16 @@ sheet.addEventListener("pointerdown", (event) => {
   find("invite").toggleAttribute("hidden", true);
 });
 sheet.addEventListener("pointermove", (event) => {
-  if (!strokes) return;
+  if (!strokes || event.pointerId !== pen) return;
   const events = event.getCoalescedEvents?.() ?? [];
   strokes.push(...(events.length ? events : [event]).map(sample));
   find("whole").setAttribute("points", strokes.map(({ x, y }) => `${x},${y}`).join(" "));
 });
 for (const name of ["pointerup", "pointercancel"])
-  sheet.addEventListener(name, () => {
+  sheet.addEventListener(name, (event) => {
+    if (event.pointerId !== pen) return;
     const samples = strokes;
-    strokes = null;
+    strokes = pen = null;
     if (name === "pointerup" && samples && far(samples)) {
       props.value = { ...path(), points: evenly(samples), drawn: true };
     }
