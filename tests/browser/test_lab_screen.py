@@ -138,6 +138,20 @@ def test_a_drawn_path_is_seen_undone_scored_and_taken_home(lab, photo):
     assert name == "cup_blurred_steps.zip" and len(zipfile.ZipFile(io.BytesIO(packed)).namelist()) == 4
 
 
+def test_a_palm_on_the_sheet_draws_nothing(lab):
+    page = lab()
+    draw(page, (0.3, 0.5), (0.7, 0.5))
+    alone = page.locator("#lab-pad .origin").inner_text()
+    palm = """node => node.addEventListener("pointerdown", () => {
+        const { x, y, width, height } = node.getBoundingClientRect();
+        const there = { pointerId: 77, clientX: x + 0.1 * width, clientY: y + 0.9 * height };
+        for (const name of ["pointermove", "pointerup"]) node.dispatchEvent(new PointerEvent(name, there));
+    })"""
+    page.locator("#lab-pad .sheet").evaluate(palm)
+    draw(page, (0.3, 0.5), (0.7, 0.5))
+    assert page.locator("#lab-pad .origin").inner_text() == alone
+
+
 def test_the_dice_need_no_mouse_and_an_export_repeats_the_shake(lab, photo, tmp_path):
     page = lab()
     give(page, photo)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_demo import metrics
+from deblur_demo import metrics, settings
 from deblur_demo.lab import LEVELS, Shake, path_by_lot, shake_photo
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.ui import examples, text
@@ -131,6 +131,14 @@ def test_by_lot_the_sheet_shows_the_path_that_is_taken(page, sharp):
     assert page.expose(shown, 5)[s.pad] == {**shown, "level": 5}
     assert page.sow(shown, seed + 1, 20, 13)[s.pad] == sheet(path_by_lot(seed + 1, 20), 13)
     assert page.sow(sheet(PATH, 9, drawn=True), seed + 1, 20, 13)[s.pad] == gr.skip(), "it is for the noise, too"
+
+
+def test_every_shake_that_may_be_exported_fits_the_sliders(page, sharp):
+    s = page.screen
+    for slider, setting in ((s.level, settings.LEVEL), (s.shift, settings.SHIFT), (s.objects, settings.OBJECTS)):
+        assert (slider.minimum, slider.maximum) == (setting.low, setting.high)
+    *_, last = page.blur(*asked(sharp, level=1))
+    assert "both pictures are equal" in last[s.blurring.status] and last[s.blurring.run]["interactive"]
 
 
 def test_a_run_can_be_stopped_from_the_first_moment_on(page, sharp):
