@@ -34,7 +34,7 @@ def add(cache: Path) -> None:
             image: A sharp photo: JPEG, PNG, WebP, TIFF or BMP. An upload to this server.
             path: Points [x, y] in pixels that the camera passes, in order, to draw its path; empty: a random path.
             seed: Which random path, and which noise: 0 to 2147483647.
-            shift: Length of a random path in pixels, 0.1 to 200.
+            shift: Length of a random path in pixels, 1 to 200.
             level: Temporal level, odd, 1 to 13: frames that the blurred picture is exposed for; 1 is sharp.
             objects: Things that move on their own, 0 to 3.
             noise: Sensor noise, 0 to 20; 1 is a phone indoors.
