@@ -39,8 +39,8 @@ class Order:
         target: file for the last step, in the format of its suffix; or for the clip; or a folder for frames.
         steps: folder for every step as ``step_00.png`` (the input), ``step_01.png`` ..., its maps in colours
             as ``step_01_doubt.png`` ...; None: not kept. Those of an earlier run go.
-        truth: the sharp picture, or a folder that holds it under the same stem; of a clip the sharp
-            clip, or its folder of frames; None: there is none.
+        truth: the sharp picture or clip, which may be a folder of frames; or a folder that holds it under the
+            same stem; None: there is none.
         originals: all files and folders given, which may not be written over.
         moving: whether it is a clip.
         frames: whether the target is a folder for a clip's frames, whatever it is called.
@@ -100,7 +100,7 @@ def plan(
             for a clip and ``<name>/frame_000000.png`` ... for a folder of frames. It is a folder if it
             is one already, ends with a slash or has no suffix, or if there are several inputs.
         steps: folder that gets a folder of steps for each photo.
-        truth: sharp picture of the one photo, or a folder of them.
+        truth: sharp picture of the one photo, or sharp clip of the one clip; or a folder of them.
         film: .webp or .mp4 for the steps of the one photo as an animation.
         report: where the report is to go, see ``write_report``.
 
@@ -150,7 +150,7 @@ def _names(inputs: list[Path]) -> list[str]:
     Capitals make no difference, as they make none in file names on some systems. What still
     collides, files of the same name from different folders, is numbered.
     """
-    wishes = [(path.resolve().name,) * 2 if os.path.isdir(path) else (path.stem, path.name) for path in inputs]
+    wishes = [_called(path) for path in inputs]
     stems = Counter(stem.casefold() for stem, _ in wishes)
     names: list[str] = []
     taken: set[str] = set()
@@ -163,6 +163,11 @@ def _names(inputs: list[Path]) -> list[str]:
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _called(path: Path) -> tuple[str, str]:
+    """A file's stem and name; the whole name of a folder is both."""
+    return (path.resolve().name,) * 2 if os.path.isdir(path) else (path.stem, path.name)
 
 
 def carry_out(
@@ -195,8 +200,6 @@ def carry_out(
     truth = None if truth_path is None else read_image(truth_path, max_megapixels)
     first = newest = None
     frames = []
-    if order.steps is not None:
-        _clear(order.steps, order)
     for event in deblur_image(photo, deblurrer, iterations, truth):
         if isinstance(event, StepReport):
             first, newest, photo = first or event, event, event.photo
@@ -205,6 +208,8 @@ def carry_out(
             outcome.steps.append({**_plain(event, STEP_FIGURES), "maps": event.map_figures})
             outcome.notices = photo.notices
             if order.steps is not None:
+                if event is first:  # only now is it sure that there is a step to take their place
+                    _clear(order.steps, order)
                 _write(photo, order.steps / f"step_{event.index:02d}.png", order)
                 for name, figures in event.maps.items():
                     _write(maps.drawn(name, figures), order.steps / f"step_{event.index:02d}_{name}.png", order)
@@ -236,8 +241,9 @@ def carry_out_clip(
         if wish is not None:
             raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", f"Leave out {flag}")
     check_free(order.target, order.originals)
+    job = ClipJob(order.source, order.target, truth=_truth_of(order), **wishes)
     make_folder(order.target if order.frames else order.target.parent)
-    for event in deblur_clip(ClipJob(order.source, order.target, truth=order.truth, **wishes), deblurrer, iterations):
+    for event in deblur_clip(job, deblurrer, iterations):
         if isinstance(event, FrameReport):
             outcome.frames.append(_plain(event, FRAME_FIGURES))
         elif isinstance(event, ClipReport):
@@ -247,16 +253,18 @@ def carry_out_clip(
 
 
 def _truth_of(order: Order) -> Path | None:
-    if order.truth is None or not os.path.isdir(order.truth):
+    """The sharp picture or clip; a folder of them holds it under the same stem."""
+    if order.truth is None or not os.path.isdir(order.truth) or (order.moving and is_clip(order.truth)):
         return order.truth
-    stem = order.source.stem
-    same = [p for p in entries(order.truth) if p.stem == stem and p.suffix.lower() in ACCEPTED_SUFFIXES]
+    what = "clip" if order.moving else "picture"
+    fits = is_clip if order.moving else lambda path: path.suffix.lower() in ACCEPTED_SUFFIXES
+    stem, name = _called(order.source)
+    same = [path for path in entries(order.truth) if stem in (path.stem, path.name) and fits(path)]
     # Of a.jpg and a.png, the one that is called exactly as the photo.
-    same = [path for path in same if path.name == order.source.name] or same
+    same = [path for path in same if path.name == name] or same
     if len(same) != 1:
-        raise InputError(
-            f"{order.truth} has {len(same)} pictures called {stem}", "one sharp picture a photo", "Change --truth"
-        )
+        found = f"{order.truth} has {len(same)} {what}s called {stem}"
+        raise InputError(found, f"one sharp {what} of that name", "Change --truth")
     return same[0]
 
 

@@ -6,11 +6,13 @@ Beside a GPU, reading and writing run in threads of their own, so that it never 
 from __future__ import annotations
 
 import math
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from torch import Tensor
 from deblur_demo import metrics
 from deblur_demo.errors import InputError, SettingError
 from deblur_demo.flicker import Flicker
-from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame, probe, read_frames
+from deblur_demo.media.clip import ClipInfo, ClipWriter, Frame, becomes_frames, probe, read_frames
 from deblur_demo.media.frames import to_pixels, to_tensor
 from deblur_demo.media.paths import printable
 from deblur_demo.models import checkpoint
@@ -43,7 +45,7 @@ class ClipJob:
         codec, crf: as in ``settings``.
         side_by_side: whether the source stands to the left of the result.
         truth: the same clip, sharp (a clip or a folder of frames), to measure against; or None.
-        resume: whether to go on where an earlier run with the same ``maker`` stopped.
+        resume: whether to go on where an earlier run of the same source, ``maker`` and quality stopped.
         maker: what makes the result (network, weights, iterations), kept in the file.
 
     Raises:
@@ -217,10 +219,14 @@ def maker(job: Job) -> str:
 
 def _tag(job: ClipJob) -> str:
     """Two results with the same tag are parts of the same work."""
-    size = job.source.stat().st_size if job.source.is_file() else 0
+    if job.source.is_file():
+        which = f"{job.source.stat().st_size} bytes"
+    else:  # many folders of frames have the same name; where this one lies is nobody's business who gets the result
+        which = f"folder {sha256(os.fsencode(job.source.resolve())).hexdigest()[:12]}"
+    source = f"{printable(job.source.name)} ({which}), {job.start:g} s to {job.end or 'end'}"
     side = ", side by side" if job.side_by_side else ""
-    source = f"{printable(job.source.name)} ({size} bytes), {job.start:g} s to {job.end or 'end'}"
-    return f"deblurred: {job.maker}; from {source}{side}"
+    quality = "" if becomes_frames(job.target) else f", {job.codec} of crf {job.crf}"
+    return f"deblurred: {job.maker}; from {source}{side}{quality}"
 
 
 def expected_frames(info: ClipInfo, job: ClipJob) -> int | None:

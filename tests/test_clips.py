@@ -128,10 +128,18 @@ def test_a_second_run_that_is_interrupted_does_not_replace_more_of_the_same(clip
     assert times(clip_job.target) == list(CLIP_TIMES[:2])
 
 
-def test_going_on_with_another_works_result_is_refused(clip_job, deblurrer):
+@pytest.mark.parametrize("other", [{"maker": "another network"}, {"crf": 30}, {"codec": "vp9"}])
+def test_going_on_with_another_works_result_is_refused(clip_job, deblurrer, other):
     list(deblur_clip(clip_job, deblurrer, 1))
-    with pytest.raises(OutputError, match="continued"):
-        list(deblur_clip(replace(clip_job, resume=True, maker="another network"), deblurrer, 1))
+    with pytest.raises(OutputError, match="continued: it was made with other settings"):
+        list(deblur_clip(replace(clip_job, resume=True, **other), deblurrer, 1))
+
+
+def test_frames_are_gone_on_with_whatever_the_quality_of_files(clip_job, deblurrer, tmp_path):
+    job = replace(clip_job, target=tmp_path / "frames")
+    list(deblur_clip(job, deblurrer, 1))
+    begun, *_ = deblur_clip(replace(job, resume=True, crf=30), deblurrer, 1)
+    assert begun.done == len(CLIP_TIMES)
 
 
 def test_what_else_changes_pixels_is_another_work():
@@ -165,6 +173,20 @@ def test_the_truth_gives_figures_for_every_frame(clip_job, deblurrer, tmp_path):
     (tmp_path / "truth" / "frame_000005.png").unlink()
     with pytest.raises(InputError, match="ends at frame 5"):
         list(deblur_clip(job, deblurrer, 1))
+
+
+def test_truths_of_several_clips_come_from_a_folder(deblur, shaky_clip, sharp_photo, tmp_path, capsys):
+    write_image(sharp_photo, _made(tmp_path / "take.1") / "frame_000000.png")
+    write_image(Photo(255 - sharp_photo.pixels), _made(_made(tmp_path / "truth") / "take.1") / "frame_000000.png")
+    for name in ("truth/shaky.mp4", "other.mp4"):
+        (tmp_path / name).write_bytes(shaky_clip.read_bytes())
+    inputs = [tmp_path / "take.1", shaky_clip, tmp_path / "other.mp4"]
+    words = [*inputs, "-o", tmp_path / "out", "--truth", tmp_path / "truth", "--json", tmp_path / "r.json"]
+    assert deblur(*words, iterations=1) == 1
+    (frame,), second, third = (file["frames"] for file in json.loads((tmp_path / "r.json").read_text())["files"])
+    assert frame["psnr_before"] == metrics.psnr(sharp_photo.pixels, 255 - sharp_photo.pixels)
+    assert len(second) == len(CLIP_TIMES) and second[0]["ssim"] is not None and not third
+    assert "truth has 0 clips called other" in capsys.readouterr().err
 
 
 def test_a_part_that_is_empty_is_refused(shaky_clip, tmp_path):

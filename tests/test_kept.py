@@ -107,6 +107,34 @@ def test_frames_outlive_a_part_without_any_and_an_interrupted_second_run(deblur,
     assert sorted(path.name for path in (out / "take").glob("*.png")) == names[:2], "of one kind"
 
 
+def test_another_folder_of_the_same_name_is_not_gone_on_with(deblur, sharp_photo, tmp_path, capsys):
+    first = frames_folder(tmp_path / "1" / "take", sharp_photo.pixels)
+    second = frames_folder(tmp_path / "2" / "take", sharp_photo.pixels // 2)
+    assert deblur(first, "-o", tmp_path / "out", iterations=1) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.png")}
+    assert deblur(second, "-o", tmp_path / "out", "--resume", iterations=1) == 1
+    assert "take cannot be continued: it was made with other settings" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.png")} == before
+
+
+def test_no_photo_given_lies_in_a_folder_that_frames_go_to(deblur, sharp_photo, tmp_path, capsys):
+    source = frames_folder(tmp_path / "in" / "take", sharp_photo.pixels, 2)
+    photo = frames_folder(tmp_path / "out" / "take", sharp_photo.pixels) / "frame_000003.png"
+    (tmp_path / "link.png").symlink_to(photo)
+    for given in (photo, tmp_path / "link.png"):
+        assert deblur(source, given, "-o", tmp_path / "out", iterations=1) == 1
+        assert "take holds one of the files given" in capsys.readouterr().err
+    assert len(list(photo.parent.iterdir())) == 4
+
+
+def test_steps_outlive_a_run_that_cannot_begin(deblur, shaky, tmp_path, sharp_photo):
+    wanted = (shaky, "-o", tmp_path / "out.png", "--steps-dir", tmp_path / "steps")
+    assert deblur(*wanted, iterations=1) == 0
+    write_image(Photo(sharp_photo.pixels[:40]), tmp_path / "sharp.png")
+    assert deblur(*wanted, "--truth", tmp_path / "sharp.png", iterations=1) == 1
+    assert sorted(os.listdir(tmp_path / "steps" / "shaky")) == ["step_00.png", "step_01.png"]
+
+
 def test_a_shorter_part_leaves_no_frames_of_the_longer_behind_it(deblur, sharp_photo, tmp_path):
     source = frames_folder(tmp_path / "in" / "take", sharp_photo.pixels)
     for end, count in ((1, 4), (0.1, 3)):

@@ -27,7 +27,7 @@ from deblur_demo.media.frame_folder import (
     tag_of_folder,
 )
 
-__all__ = ["ClipInfo", "ClipWriter", "Frame", "Sound", "is_clip", "probe", "read_frames", "tag_of"]
+__all__ = ["ClipInfo", "ClipWriter", "Frame", "Sound", "becomes_frames", "is_clip", "probe", "read_frames", "tag_of"]
 
 
 def is_clip(path: Path) -> bool:
@@ -82,6 +82,11 @@ def read_frames(
     return read_file(path, start, end, [] if notices is None else notices)
 
 
+def becomes_frames(target: Path) -> bool:
+    """Whether what is written there is a folder of frames rather than a file."""
+    return target.is_dir() or not target.suffix
+
+
 def tag_of(path: Path) -> str:
     """The tag of a clip that ``ClipWriter`` has written, "" if it has none or is no clip."""
     if path.is_dir():
@@ -134,7 +139,7 @@ class ClipWriter:
         size: tuple[int, int] | None = None,
     ):
         size = size or (source.width, source.height)
-        if target.is_dir() or not target.suffix:
+        if becomes_frames(target):
             self._sink = FrameFolder(target, tag, resume, size, source.icc)
         else:
             self._sink = ClipFile(

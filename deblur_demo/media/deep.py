@@ -14,6 +14,7 @@ from deblur_demo.media.metadata import upright
 from deblur_demo.media.png import Png
 
 PEAK = 65535
+ORIENTATION = 274  # TIFF tag
 UNCOMPRESSED = 1
 CONTIGUOUS = 1  # planar configuration: the samples of a pixel lie side by side
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
@@ -37,13 +38,12 @@ def decode_png(png: Png) -> tuple[ndarray, ndarray | None]:
     return pixels, alpha
 
 
-def decode_tiff(data: bytes, page: tifffile.TiffPage, orientation: int, name: str) -> tuple[ndarray, ndarray | None]:
+def decode_tiff(data: bytes, page: tifffile.TiffPage, name: str) -> tuple[ndarray, ndarray | None]:
     """Pixels (H,W,3) and alpha (H,W) or None, both uint16 and upright, of a 16-bit TIFF page.
 
     Args:
         data: the whole file.
         page: its first page, of unsigned samples.
-        orientation: 1 to 8, as the page says.
         name: of the file, for errors.
 
     Raises:
@@ -66,7 +66,7 @@ def decode_tiff(data: bytes, page: tifffile.TiffPage, orientation: int, name: st
     else:  # orders that OpenCV mixes up
         planes = page.asarray()
         samples = planes if page.planarconfig == CONTIGUOUS else np.moveaxis(planes, 0, 2)
-        samples = upright(samples, orientation)
+        samples = upright(samples, page.tags.valueof(ORIENTATION, 1))
     colours = 3 if page.photometric == RGB else 1
     extra = page.extrasamples[0] if page.extrasamples else UNASSOCIATED
     pixels, alpha = _split(samples, colours, has_alpha=extra in (ASSOCIATED, UNASSOCIATED))

@@ -181,6 +181,8 @@ def _read_png(stream: BinaryIO, kind: str, name: str, limit: float, keep: bool) 
         icc, notices = metadata.rgb_profile(chunks.icc)
     else:
         image = plain.open_header(io.BytesIO(chunks.picture), kind)
+        if chunks.key and chunks.depth < 8:  # Pillow brings the samples of grey to 8 bits, the transparent one not
+            image.info["transparency"] = chunks.key[0] * 255 // (2**chunks.depth - 1)
         pixels, alpha, icc, notices = plain.decode(image, chunks.icc, name)
     if chunks.animated:
         notices.append(FIRST_FRAME)
@@ -203,14 +205,14 @@ def _read_tiff(stream: BinaryIO, kind: str, name: str, limit: float, keep: bool)
             raise InputError(f"{name} lacks parts of its pixel data", "an intact TIFF", "Copy or export it again")
         stream.seek(0)
         image = plain.open_header(stream, kind) if page.bitspersample < 16 else None
-        turn, exif, notices = metadata.understand(None if file.is_bigtiff else stream, keep)
+        _, exif, notices = metadata.understand(None if file.is_bigtiff else stream, keep)
         icc = page.tags.valueof(ICC_TAG)
         # Both decoders turn a TIFF by themselves.
         if image is not None:
             pixels, alpha, icc, more = plain.decode(image, icc, name)
         else:
             stream.seek(0)
-            pixels, alpha = deep.decode_tiff(stream.read(), page, turn, name)
+            pixels, alpha = deep.decode_tiff(stream.read(), page, name)
             icc, more = metadata.rgb_profile(icc)
         with suppress(Exception):  # a second page that cannot be read is none
             file.pages[1]

@@ -31,8 +31,8 @@ DESCRIPTIVE = (
     Base.Artist,
     Base.Copyright,
 )
-# True of the stored grid, which may be turned by now.
-GRID = (Base.ExifImageWidth, Base.ExifImageHeight)
+# True of the stored grid, which may be turned by now; and the place of a directory that is not copied.
+UNWANTED = (Base.ExifImageWidth, Base.ExifImageHeight, IFD.Interop)
 
 
 def profile_space(icc: bytes) -> str | None:
@@ -95,8 +95,8 @@ def understand(source: bytes | BinaryIO | None, keep_location: bool) -> tuple[in
 
 
 def upright(grid: ndarray, orientation: int) -> ndarray:
-    """Turn a stored grid (H,W,...) the way its EXIF orientation, 1 to 8, asks (CIPA DC-008, 4.6.4)."""
-    if orientation >= 5:
+    """Turn a stored grid (H,W,...) the way its EXIF orientation asks (CIPA DC-008, 4.6.4): 2 to 8, others do not."""
+    if orientation in (5, 6, 7, 8):
         grid = grid.swapaxes(0, 1)  # (W, H, ...)
     if orientation in (3, 4, 7, 8):
         grid = grid[::-1]
@@ -119,7 +119,7 @@ def kept_exif(exif: Image.Exif, keep_location: bool) -> bytes | None:
     for tag in DESCRIPTIVE:
         if tag in exif:
             kept[tag] = exif[tag]
-    unwanted = GRID if keep_location else (*GRID, IFD.MakerNote)
+    unwanted = UNWANTED if keep_location else (*UNWANTED, IFD.MakerNote)
     if camera := {tag: value for tag, value in exif.get_ifd(IFD.Exif).items() if tag not in unwanted}:
         kept[IFD.Exif] = camera
     if keep_location and (place := exif.get_ifd(IFD.GPSInfo)):
@@ -141,7 +141,7 @@ def _parse(raw: bytes) -> Image.Exif:
 
 
 def _orientation(exif: Image.Exif) -> int:
-    value = exif.get(Base.Orientation, 1)
+    value = exif.get(Base.Orientation, 1) or 1  # 0: the camera does not know
     if value not in range(1, 9):
         raise ValueError(f"orientation {value!r}")
     return value

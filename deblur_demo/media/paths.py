@@ -73,18 +73,26 @@ def check_free(path: Path, originals: Iterable[Path]) -> None:
     """Refuse to write over what was given.
 
     Args:
-        path: a file or folder to be written.
+        path: a file or folder to be written; files in such a folder may be replaced.
         originals: files and folders that were given; the files in such a folder were, too.
 
     Raises:
-        OutputError: it is one of them.
+        OutputError: it is one of them, or a folder that holds one.
     """
     if not os.path.exists(path):
         return
     for given in filter(os.path.exists, originals):
-        inside = os.path.isdir(given) and os.path.isfile(path) and os.path.samefile(path.parent, given)
-        if inside or os.path.samefile(path, given):
-            raise OutputError(f"{path} is one of the files given", "a result beside its source", "Change the name")
+        around = _holds(path, given)
+        if around or _holds(given, path) or os.path.samefile(path, given):
+            verb = "holds" if around else "is"
+            raise OutputError(f"{path} {verb} one of the files given", "a result beside its source", "Change the name")
+
+
+def _holds(folder: Path, file: Path) -> bool:
+    """Whether a file, or the one that it is a link to, lies right in a folder."""
+    if not (os.path.isdir(folder) and os.path.isfile(file)):
+        return False
+    return any(os.path.samefile(place.parent, folder) for place in (file, file.resolve()))
 
 
 def check_names(results: Iterable[Path], report: Path | None) -> None:

@@ -69,11 +69,13 @@ def parse(data: bytes, name: str, max_icc: int) -> Png:
         max_icc: most bytes of an inflated profile; a larger one comes back cut to ``max_icc + 1``.
 
     Raises:
-        InputError: truncated, a wrong checksum, not a chunk.
+        InputError: truncated, a wrong checksum, not a chunk, a second header.
         LimitError: more chunks or more text than a picture has.
     """
     parts, found, text, packed = [SIGNATURE], {}, 0, []
     for kind, body, chunk in _chunks(memoryview(data), name):
+        if kind == b"IHDR" and kind in found:  # decoders go by the last one, checks of size by the first
+            raise InputError(f"{name} has two PNG headers", INTACT, COPY_AGAIN)
         if kind in PICTURE:
             parts.append(chunk)
         if kind == b"IDAT":

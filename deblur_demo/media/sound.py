@@ -62,7 +62,9 @@ class Sounds:
                 break
             time = packet.pts * packet.time_base - self._origin
             if time < end:
-                self._tracks[packet.stream.index].take(packet, time - start, trimmed=start > 0)
+                track = self._tracks[packet.stream.index]
+                track.take(packet, time - start, trimmed=start > 0)
+                track.release(time - start, last=False)  # at once, as hours of sound may lie before the end
             elif last:
                 beyond.add(packet.stream.index)
             else:
@@ -113,7 +115,8 @@ class _Encoded:
     def __init__(self, stream: av.AudioStream, target: OutputContainer, encoder: str):
         self._rate = stream.rate if stream.rate in RATES[encoder] else RATES[encoder][-1]
         self._layout = LAYOUTS.get(stream.channels, "stereo")
-        self._resampler = av.AudioResampler("fltp", self._layout, self._rate)
+        self._resampler: av.AudioResampler | None = None
+        self._kind: tuple[str, str, int] | None = None  # of the frames that the resampler takes
         channels = len(av.AudioLayout(self._layout).channels)
         self._stream = target.add_stream(encoder, self._rate, layout=self._layout, bit_rate=BITS_PER_CHANNEL * channels)
         self._stream.metadata.update(_language(stream))
@@ -128,9 +131,16 @@ class _Encoded:
             return
         delay = time - packet.pts * packet.time_base
         for frame in frames:
-            samples = [part.to_ndarray() for part in self._resampler.resample(frame)]
+            samples = self._resampled(frame)
             if frame.pts is None or self._reach(round((frame.pts * frame.time_base + delay) * self._rate)):
                 self._held = np.concatenate([self._held, *samples], axis=1)
+
+    def _resampled(self, frame: av.AudioFrame) -> list[np.ndarray]:
+        """A frame's samples, (C,n) each, in the channels and at the rate of the track."""
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        if kind != self._kind:  # broadcasts change it in mid-stream, and a resampler takes one kind only
+            self._resampler, self._kind = av.AudioResampler("fltp", self._layout, self._rate), kind
+        return [part.to_ndarray() for part in self._resampler.resample(frame)]
 
     def _reach(self, position: int) -> bool:
         """Let the next samples begin where they belong, near the end of those held or behind silence, if they can."""

@@ -118,6 +118,7 @@ REJECTED = {
         LimitError,
         name="a.bmp",
     ),
+    "05-second-header": Bad("two PNG headers", lambda kit: kit.png(PHOTO[:1, :1])[:33] + kit.png(PHOTO)[8:]),
     "06-text-bomb": Bad("text chunks", lambda kit: text_bomb(kit, b"zTXt"), LimitError),
     "06-international-text-bomb": Bad("text chunks", lambda kit: text_bomb(kit, b"iTXt"), LimitError),
     "06-chunk-bomb": Bad("chunks", lambda kit: kit.png(PHOTO, before=kit.chunk(b"tEXt") * 262144), LimitError),

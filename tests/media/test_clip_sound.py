@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -85,23 +87,53 @@ def test_a_part_has_its_part_of_the_sound(home, clips, name, codec):
     assert probe(home / "b.mp4").seconds == pytest.approx(0.8, abs=0.001)
 
 
-def test_sound_after_a_long_silence_comes_at_its_time(home, clips):
-    source = home / "a.mkv"
-    with av.open(str(source), "w") as container:
+def make(path: Path, clips, times: tuple[int, ...], codec: str, rate: int, parts: list[tuple[int, float, str]]) -> Path:
+    """A clip of pictures at some seconds, and of tones: when each begins, how long it is, in which channels."""
+    with av.open(str(path), "w") as container:
         pictures = container.add_stream("libx264", 1, width=64, height=48)
-        sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-        for time in (0, 50, 100):
+        sound = container.add_stream(codec, rate=rate, layout=parts[0][2])
+        for time in times:
             picture = av.VideoFrame.from_ndarray(clips.picture(0, 64, 48), format="rgb24").reformat(format="yuv420p")
             picture.pts, picture.time_base = time, Fraction(1)
             container.mux(pictures.encode(picture))
         container.mux(pictures.encode(None))
-        for time in (0, 99):
-            heard = av.AudioFrame.from_ndarray(clips.tone(8000, 0.5), "s16", "mono")
-            heard.rate, heard.pts, heard.time_base = 8000, 8000 * time, Fraction(1, 8000)
-            container.mux(sound.encode(heard))
+        for time, seconds, layout in parts:
+            encoder = av.CodecContext.create(codec, "w")
+            encoder.rate, encoder.layout, encoder.format = rate, layout, "s16"
+            tone = clips.tone(rate, seconds).repeat(encoder.channels, axis=1)
+            heard = av.AudioFrame.from_ndarray(tone, "s16", layout)
+            heard.rate, heard.pts, heard.time_base = rate, rate * time, Fraction(1, rate)
+            for packet in encoder.encode(heard):
+                packet.stream = sound
+                container.mux(packet)
+    return path
+
+
+def test_sound_after_a_long_silence_comes_at_its_time(home, clips):
+    source = make(home / "a.mkv", clips, (0, 50, 100), "pcm_s16le", 8000, [(0, 0.5, "mono"), (99, 0.5, "mono")])
     rewrite(source, home / "b.mp4")
     with av.open(str(home / "b.mp4")) as container:
         parts = [(frame.time, np.abs(frame.to_ndarray()).max()) for frame in container.decode(audio=0)]
     loud = [time for time, level in parts if level > 0.1]
     assert loud[0] < 0.2 and [time for time in loud if time > 1][0] == pytest.approx(99, abs=0.2)
     assert loud[-1] == pytest.approx(99.4, abs=0.2)
+
+
+def test_sound_that_changes_its_channels_is_kept(home, clips):
+    """As in broadcasts, where a programme in stereo follows one in mono."""
+    source = make(home / "a.mkv", clips, (0, 1, 2), "mp2", 48000, [(0, 1.0, "mono"), (1, 1.0, "stereo")])
+    rewrite(source, home / "b.mp4")
+    heard = clips.heard(home / "b.mp4")
+    assert len(heard) == pytest.approx(96000, abs=3000)
+    assert min(np.abs(heard[start : start + 4800]).max() for start in range(0, 90000, 4800)) > 0.1
+
+
+def test_sound_between_pictures_far_apart_takes_no_more_memory(home, clips):
+    seconds = [(time, 1.0, "mono") for time in range(60)]
+    source = make(home / "a.mkv", clips, (0, 60), "pcm_s16le", 48000, seconds)
+    tracemalloc.start()
+    try:
+        rewrite(source, home / "b.mp4")
+        assert tracemalloc.get_traced_memory()[1] < 4e6, "a minute of it takes 12 MB"
+    finally:
+        tracemalloc.stop()

@@ -58,10 +58,11 @@ def lay(kit, kind: str, scene: np.ndarray, orientation: int) -> bytes:
     stored, exif = lying(scene, orientation), kit.exif(orientation)
     if kind in ("png", "png16"):
         return kit.png(stored, before=kit.chunk(b"eXIf", exif[6:]))
-    if kind in ("tiff", "tiff16", "planar16"):
+    if kind in ("tiff", "tiff16", "planar16", "big-planar16"):
         layout = {"photometric": "rgb", "extratags": [(274, 3, 1, orientation, True)]}
-        if kind == "planar16":
-            return kit.tiff(np.moveaxis(stored, 2, 0), planarconfig="separate", **layout)
+        if "planar" in kind:
+            planes = np.moveaxis(stored, 2, 0)
+            return kit.tiff(planes, planarconfig="separate", bigtiff=kind.startswith("big"), **layout)
         return kit.tiff(stored, compression="zlib", **layout)
     if kind == "tiff-lzw":
         return kit.pil(np.ascontiguousarray(stored), "TIFF", compression="tiff_lzw", tiffinfo={274: orientation})
@@ -70,7 +71,9 @@ def lay(kit, kind: str, scene: np.ndarray, orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("orientation", STORED_AT)
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "png", "png16", "tiff", "tiff-lzw", "tiff16", "planar16"])
+@pytest.mark.parametrize(
+    "kind", ["JPEG", "WEBP", "png", "png16", "tiff", "tiff-lzw", "tiff16", "planar16", "big-planar16"]
+)
 def test_18_upright_exactly_once(tmp_path, kit, kind, orientation):
     scene = (DEEP if "16" in kind else PHOTO)[:24, :40]
     (tmp_path / "a").write_bytes(lay(kit, kind, scene, orientation))
@@ -210,6 +213,19 @@ def test_one_transparent_colour(tmp_path, kit, channels, deep):
     peak = np.iinfo(samples.dtype).max
     np.testing.assert_array_equal(photo.alpha, np.where((samples == key).all(axis=2), 0, peak))
     np.testing.assert_array_equal(photo.pixels, samples if channels == 3 else samples.repeat(3, axis=2))
+
+
+@pytest.mark.parametrize(("depth", "key"), [(1, 0), (1, 1), (2, 0), (2, 2), (4, 0), (4, 7), (4, 15)])
+def test_one_transparent_grey_of_a_few_bits(tmp_path, kit, depth, key):
+    samples = np.arange(16).reshape(2, 8) % 2**depth
+    bits = (samples[..., None] >> np.arange(depth)[::-1]) & 1  # (2, 8, depth)
+    rows = np.pad(np.packbits(bits.reshape(2, -1), axis=1), ((0, 0), (1, 0))).tobytes()
+    raw = b"\x89PNG\r\n\x1a\n" + kit.chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 2, depth, 0, 0, 0, 0))
+    raw += kit.chunk(b"tRNS", struct.pack(">H", key)) + kit.chunk(b"IDAT", zlib.compress(rows)) + kit.chunk(b"IEND")
+    (tmp_path / "a.png").write_bytes(raw)
+    photo = read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(photo.alpha, np.where(samples == key, 0, 255))
+    np.testing.assert_array_equal(photo.pixels[..., 0], samples * (255 // (2**depth - 1)))
 
 
 def test_interlaced_png(tmp_path, kit):
