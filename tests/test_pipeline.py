@@ -6,13 +6,12 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from deblur_demo import metrics, pipeline
+from deblur_demo import metrics
 from deblur_demo.catalogue import models
 from deblur_demo.errors import CheckpointError, InputError, SettingError
 from deblur_demo.media.image import Photo
@@ -185,16 +184,6 @@ def test_weights_in_the_cache_are_found_and_a_named_file_goes_first(no_weights, 
 def test_the_default_model_suits_a_cpu(no_weights):
     assert default_model("cpu") == "mtrnn-lite"
     assert resolve(Job(device="cpu", untrained=True)).model == "mtrnn-lite"
-
-
-def test_a_gpu_runs_the_papers_network_once_its_user_has_weights_for_it(no_weights, monkeypatch):
-    for there, on_a_gpu in ((False, "mtrnn-lite"), (True, "mtrnn")):
-        if there:
-            (no_weights / "mtrnn.safetensors").touch()
-        assert default_model("cpu") == "mtrnn-lite"
-        with monkeypatch.context() as machine:
-            machine.setattr(pipeline, "place", lambda _: SimpleNamespace(device=torch.device("cuda")))
-            assert default_model() == on_a_gpu
 
 
 @pytest.mark.parametrize(
