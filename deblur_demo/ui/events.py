@@ -10,7 +10,7 @@ Updates = dict[gr.components.Component, object]
 PRIVATE = {"api_visibility": "private"}
 # A listener that is done before anyone would look for progress, and waits for no job.
 AT_ONCE = dict(PRIVATE, show_progress="hidden", queue=False)
-# Of events that carry what is meant each one counts; what an event carries is not read anew.
+# What an event itself carries is lost when the library skips it, or reads the inputs anew for one that came before.
 EACH = dict(AT_ONCE, trigger_mode="multiple")
-# Of events in quick succession the last one counts: inputs are read anew for it.
+# Of events in quick succession the last one counts, whose inputs are read anew.
 LATEST = dict(AT_ONCE, trigger_mode="always_last")
