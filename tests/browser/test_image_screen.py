@@ -158,6 +158,23 @@ def test_the_visitors_choice_stays_while_steps_arrive(visit, tmp_path):
     page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
 
 
+def test_on_a_slow_connection_the_last_choice_counts(visit, photo):
+    page = visit()
+    give(page, photo)
+    run(page, 6)
+    page.wait_for_selector("#image-status .status.done")
+    page.wait_for_selector("#step-png:has-text('step 6')")
+    slow = {"offline": False, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    page.locator("#image-viewer .view").focus()
+    for _ in range(4):
+        page.keyboard.press(",")
+        page.wait_for_timeout(500)
+    page.wait_for_selector("#step-png:has-text('step 2')")
+    page.wait_for_timeout(4000)  # for answers that are late
+    assert "step 2" in page.locator("#step-png").inner_text() and page.locator("#table tr.shown th").inner_text() == "2"
+
+
 def test_an_ensemble_shows_where_it_is_in_doubt(visit, photo):
     page = visit()
     give(page, photo)
