@@ -158,14 +158,18 @@ def test_the_visitors_choice_stays_while_steps_arrive(visit, tmp_path):
     page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
 
 
-def test_on_a_slow_connection_the_last_choice_counts(visit, photo):
+def slow_down(page) -> None:
+    slow = {"offline": False, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+
+
+def test_on_a_slow_connection_the_last_step_picked_counts(visit, photo):
     page = visit()
     give(page, photo)
     run(page, 6)
     page.wait_for_selector("#image-status .status.done")
     page.wait_for_selector("#step-png:has-text('step 6')")
-    slow = {"offline": False, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1}
-    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    slow_down(page)
     page.locator("#image-viewer .view").focus()
     for _ in range(4):
         page.keyboard.press(",")
@@ -173,6 +177,16 @@ def test_on_a_slow_connection_the_last_choice_counts(visit, photo):
     page.wait_for_selector("#step-png:has-text('step 2')")
     page.wait_for_timeout(4000)  # for answers that are late
     assert "step 2" in page.locator("#step-png").inner_text() and page.locator("#table tr.shown th").inner_text() == "2"
+
+
+def test_on_a_slow_connection_the_last_model_picked_is_described(visit):
+    page = visit()
+    page.wait_for_function("document.querySelector('#image-model input').value == 'mtrnn-lite'")
+    slow_down(page)
+    for model in ("brehm-stage1-s", "sgenet-s"):
+        page.locator("#image-model input").click()
+        page.locator(f"[role=option][aria-label^='{model}']").first.click()
+    page.locator(".about-model:visible", has_text="1.2 million parameters, 13.2 GMACs").first.wait_for()
 
 
 def test_an_ensemble_shows_where_it_is_in_doubt(visit, photo):
