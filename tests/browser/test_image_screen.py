@@ -13,23 +13,9 @@ from PIL import Image
 from skimage import data
 
 from deblur_demo.media.heat import paint
-from docs import serving
+from tests.browser.photos import give, run
 
 pytestmark = pytest.mark.browser
-
-
-def give(page, *paths: Path) -> None:
-    """Put photos on the page, as a visitor does who has some there already or not."""
-    if page.locator("#photos button[aria-label=Clear]").count():
-        page.locator("#photos button[aria-label=Clear]").click()
-    page.locator("#photos input[type=file]").first.set_input_files(paths)
-    page.wait_for_selector("#photos .thumbnail-item img")
-
-
-def run(page, iterations: int) -> None:
-    page.locator("#image-iterations input[type=number]").fill(str(iterations))
-    page.locator("#image-iterations input[type=number]").press("Tab")
-    page.click("#image-run")
 
 
 def downloaded(page, button: str) -> tuple[str, bytes]:
@@ -158,37 +144,6 @@ def test_the_visitors_choice_stays_while_steps_arrive(visit, tmp_path):
     page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
 
 
-def slow_down(page) -> None:
-    slow = {"offline": False, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1}
-    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
-
-
-def test_on_a_slow_connection_the_last_step_picked_counts(visit, photo):
-    page = visit()
-    give(page, photo)
-    run(page, 6)
-    page.wait_for_selector("#image-status .status.done")
-    page.wait_for_selector("#step-png:has-text('step 6')")
-    slow_down(page)
-    page.locator("#image-viewer .view").focus()
-    for _ in range(4):
-        page.keyboard.press(",")
-        page.wait_for_timeout(500)
-    page.wait_for_selector("#step-png:has-text('step 2')")
-    page.wait_for_timeout(4000)  # for answers that are late
-    assert "step 2" in page.locator("#step-png").inner_text() and page.locator("#table tr.shown th").inner_text() == "2"
-
-
-def test_on_a_slow_connection_the_last_model_picked_is_described(visit):
-    page = visit()
-    page.wait_for_function("document.querySelector('#image-model input').value == 'mtrnn-lite'")
-    slow_down(page)
-    for model in ("brehm-stage1-s", "sgenet-s"):
-        page.locator("#image-model input").click()
-        page.locator(f"[role=option][aria-label^='{model}']").first.click()
-    page.locator(".about-model:visible", has_text="1.2 million parameters, 13.2 GMACs").first.wait_for()
-
-
 def test_an_ensemble_shows_where_it_is_in_doubt(visit, photo):
     page = visit()
     give(page, photo)
@@ -231,71 +186,6 @@ def test_a_bad_file_costs_one_line_and_the_page_goes_on(visit, photo, tmp_path):
     page.click("#image-run")
     page.wait_for_selector("#image-status .status.done")
     assert page.locator("#table tbody tr").count() == 2
-
-
-def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
-    before = set(cache.glob("deblur-run-*"))
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
-    page = visit()
-    give(page, large)
-    run(page, 10)
-    page.wait_for_selector("#image-status .status p:has-text('Iteration')")
-    assert len(set(cache.glob("deblur-run-*")) - before) == 1
-    page.click("#image-cancel")
-    page.wait_for_selector("#image-status .status p:has-text('Cancelled')")
-    page.wait_for_selector(".welcome:visible")
-    assert page.locator("#image-viewer img[src]").count() == 0, "the files go in a moment"
-    for _ in range(300):
-        if set(cache.glob("deblur-run-*")) <= before:  # those of tests before this one may go, too
-            break
-        page.wait_for_timeout(100)
-    assert set(cache.glob("deblur-run-*")) <= before
-    page.wait_for_selector("#image-run:not([disabled])")
-
-
-def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, tmp_path):
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
-    first, second = visit(), visit()
-    give(first, large)
-    run(first, 10)
-    first.wait_for_selector("#image-status .status p:has-text('Iteration')")
-    give(second, photo)
-    second.click("#image-run")
-    second.wait_for_selector("#image-cancel:not([disabled])")
-    second.click("#image-cancel")
-    second.wait_for_selector("#image-status .status p:has-text('Cancelled')")
-    second.wait_for_selector("#image-run:not([disabled])")
-    assert "Cancelled" not in first.locator("#image-status p").inner_text()
-    first.click("#image-cancel")
-    first.wait_for_selector("#image-status .status p:has-text('Cancelled')")
-    second.click("#image-run")
-    second.wait_for_selector("#image-status .status.done")
-
-
-def test_a_run_for_which_the_queue_has_no_room_says_so_and_may_be_asked_for_again(visit, photo, tmp_path, console):
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
-    with serving.app({"DEBLUR_QUEUE_LENGTH": "1"}) as address:
-        first, second, third = (visit(address=address) for _ in range(3))
-        for page, picture in ((first, large), (second, photo), (third, photo)):
-            give(page, picture)
-        run(first, 10)
-        first.wait_for_selector("#image-status .status p:has-text('Iteration')")
-        second.click("#image-run")
-        second.wait_for_selector("#image-status .progress-text:has-text('queue')")
-        third.click("#image-run")
-        third.wait_for_selector("#image-status .status.error:has-text('too much to do')")
-        assert third.is_disabled("#image-cancel") and third.is_enabled("#image-run")
-        assert "error" not in second.locator("#image-status .status").get_attribute("class")
-        first.click("#image-cancel")
-        second.wait_for_selector("#image-status .status.done")
-        third.click("#image-run")
-        third.wait_for_selector("#image-status .status.done")
-        for page in (first, second, third):
-            page.close()  # before its app, which it would miss aloud
-    assert "503 (Service Unavailable)" in console.pop()
 
 
 def test_an_example_brings_its_reference(visit):
