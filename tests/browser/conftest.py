@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
@@ -83,4 +84,12 @@ def photo(tmp_path) -> Path:
     """A corner of scikit-image's moving clock, 160 x 120."""
     path = tmp_path / "clock.png"
     Image.fromarray(data.clock()[90:210, 120:280]).save(path)
+    return path
+
+
+@pytest.fixture
+def large(tmp_path) -> Path:
+    """Four times scikit-image's cup of coffee, 1200 x 800, to be busy with for a while."""
+    path = tmp_path / "large.png"
+    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(path)
     return path

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
 
 from docs import serving
 from tests.browser.photos import give, run
@@ -13,10 +10,8 @@ from tests.browser.photos import give, run
 pytestmark = pytest.mark.browser
 
 
-def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
+def test_cancel_stops_and_leaves_nothing(visit, cache, large):
     before = set(cache.glob("deblur-run-*"))
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
     page = visit()
     give(page, large)
     run(page, 10)
@@ -34,9 +29,7 @@ def test_cancel_stops_and_leaves_nothing(visit, cache, tmp_path):
     page.wait_for_selector("#image-run:not([disabled])")
 
 
-def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, tmp_path):
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
+def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, large):
     first, second = visit(), visit()
     give(first, large)
     run(first, 10)
@@ -54,9 +47,7 @@ def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, tmp_path):
     second.wait_for_selector("#image-status .status.done")
 
 
-def test_a_run_for_which_the_queue_has_no_room_says_so_and_may_be_asked_for_again(visit, photo, tmp_path, console):
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
+def test_a_run_for_which_the_queue_has_no_room_says_so_and_may_be_asked_for_again(visit, photo, large, console):
     with serving.app({"DEBLUR_QUEUE_LENGTH": "1"}) as address:
         first, second, third = (visit(address=address) for _ in range(3))
         for page, picture in ((first, large), (second, photo), (third, photo)):

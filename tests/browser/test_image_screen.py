@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
 
 from deblur_demo.media.heat import paint
 from tests.browser.photos import give, run
@@ -128,9 +127,7 @@ def check_difference(page, steps: list[np.ndarray]) -> None:
     assert button.get_attribute("aria-pressed") == "false" and shot().max() > 100
 
 
-def test_the_visitors_choice_stays_while_steps_arrive(visit, tmp_path):
-    large = tmp_path / "large.png"
-    Image.fromarray(np.tile(data.coffee(), (2, 2, 1))).save(large)
+def test_the_visitors_choice_stays_while_steps_arrive(visit, large):
     page = visit()
     give(page, large)
     run(page, 6)
