@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import tifffile
 from numpy import ndarray
+from PIL.ExifTags import Base
 
 from deblur_demo.errors import InputError
 from deblur_demo.media.metadata import upright
 from deblur_demo.media.png import Png
 
 PEAK = 65535
-ORIENTATION = 274  # TIFF tag
 UNCOMPRESSED = 1
 CONTIGUOUS = 1  # planar configuration: the samples of a pixel lie side by side
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
@@ -66,7 +66,7 @@ def decode_tiff(data: bytes, page: tifffile.TiffPage, name: str) -> tuple[ndarra
     else:  # orders that OpenCV mixes up
         planes = page.asarray()
         samples = planes if page.planarconfig == CONTIGUOUS else np.moveaxis(planes, 0, 2)
-        samples = upright(samples, page.tags.valueof(ORIENTATION, 1))
+        samples = upright(samples, page.tags.valueof(Base.Orientation, 1))
     colours = 3 if page.photometric == RGB else 1
     extra = page.extrasamples[0] if page.extrasamples else UNASSOCIATED
     pixels, alpha = _split(samples, colours, has_alpha=extra in (ASSOCIATED, UNASSOCIATED))
