@@ -14,7 +14,6 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
 
 from deblur_demo.errors import DeblurError, InputError, SettingError
 from deblur_demo.settings import LEVEL, SEED, SHIFT, Setting
@@ -79,7 +78,8 @@ class LabHandlers:
 
     def pick_example(self, event: gr.SelectData) -> Updates:
         """Take an example."""
-        return {self.screen.photo: save_file_to_cache(self.examples[event.index].photo, str(self.cache))}
+        photo, _ = self.examples[event.index].taken(self.cache)
+        return {self.screen.photo: photo}
 
     def lot(self, seed: float | None, shift: float, level: float) -> Updates:
         """Show the path that these numbers draw."""
