@@ -30,6 +30,7 @@ from deblur_demo.ui.models import text as models_text
 from deblur_demo.ui.models import views as models_views
 from deblur_demo.ui.models.handlers import ModelsHandlers
 from deblur_demo.ui.order import checked
+from deblur_demo.ui.runs import expire
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,19 @@ def test_weights_go_when_their_visitor_has_gone(page, files, cache):
     shelf.clear((own,))
     assert not folders(cache)
     assert page.look((own,), False)[page.screen.cards].count("my_net") == 0
+
+
+def test_weights_that_go_while_they_are_read_are_not_shown(page, files, cache, monkeypatch):
+    (own,) = load(page, files)[page.screen.own]
+    row_of = knobs.row_of
+
+    def unloaded_meanwhile(choice: str, **options) -> dict:
+        expire(own)
+        return row_of(choice, **options)
+
+    monkeypatch.setattr(knobs, "row_of", unloaded_meanwhile)
+    assert "my_net" not in page.look((own,), False)[page.screen.cards]
+    assert not own.folder.exists()
 
 
 def bad_pickle(path: Path) -> list[str]:

@@ -46,10 +46,9 @@ def entries(own: Sequence[OwnWeights], everything: bool) -> list[Entry]:
     found = []
     for weights in own:
         try:
-            card = weights.card
-        except CheckpointError:  # deleted meanwhile, as promised
+            found.append(Entry(weights.name, knobs.row_of(weights.choice, costs=True), weights.card, own=True))
+        except CheckpointError:  # deleted by now, as promised, or while they are read
             continue
-        found.append(Entry(weights.name, knobs.row_of(weights.choice, costs=True), card, own=True))
     for row in catalogue.by_use(rows, pipeline.default_model()):
         if row["ready"] or everything:
             path = row["checkpoint"] if row["ready"] else None
