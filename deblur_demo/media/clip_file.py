@@ -148,7 +148,7 @@ class ClipFile:
         try:
             with opened(self._target) as old:
                 same = self._tag and tag_of_container(old.container) == self._tag
-                return not same or self.frames > sum(packet.size > 0 for packet in old.container.demux(old.video))
+                return not same or self.frames > sum(packet.size > 0 for packet in old.packets(old.video))
         except DeblurError:  # none, or none that can be read
             return True
 
@@ -223,7 +223,7 @@ class ClipFile:
                 )
             # An .mp4 stores H.264 otherwise than the encoder puts it out, and a track takes one of both.
             plain = BitStreamFilterContext("h264_mp4toannexb" if codec == "h264" else "null", video)
-            for packet in old.container.demux(video):
+            for packet in old.packets(video):
                 for part in plain.filter(packet) if packet.size else []:
                     part.time_base = video.time_base
                     yield part

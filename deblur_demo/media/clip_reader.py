@@ -19,6 +19,7 @@ from deblur_demo.media.clip_types import ClipInfo, Frame, Sound
 from deblur_demo.media.container import CUT_SHORT, Opened, opened
 from deblur_demo.media.paths import shown
 from deblur_demo.media.sound import COPIED
+from deblur_demo.media.undisturbed import undisturbed
 
 MAX_RATE = 1000  # frames a second; the fastest clips meant for eyes have 240
 FALLBACK_RATE = Fraction(25)
@@ -99,7 +100,7 @@ def exact(seconds: float) -> Fraction:
 def _intact(clip: Opened, notices: list[str]) -> Iterator[av.VideoFrame]:
     """Decode, leaving out what is damaged; all frames are of one size."""
     clip.video.thread_type = "AUTO"
-    packets = clip.container.demux(clip.video)
+    packets = clip.packets(clip.video)
     newest = None
     while True:
         try:
@@ -115,7 +116,8 @@ def _intact(clip: Opened, notices: list[str]) -> Iterator[av.VideoFrame]:
             note(notices, DAMAGED)
             continue
         try:
-            frames = clip.video.decode(packet)
+            with undisturbed():
+                frames = clip.video.decode(packet)
         except (Finished, NothingYet):
             frames = []
         except av.FFmpegError as error:
@@ -267,7 +269,7 @@ def _last_shown(clip: Opened) -> tuple[Fraction, Fraction]:
     at = index[max(0, len(index) - REORDERED)].timestamp
     try:
         clip.container.seek(at, stream=clip.video, any_frame=True)
-        packets = [packet for packet in clip.container.demux(clip.video) if packet.size and packet.pts is not None]
+        packets = [packet for packet in clip.packets(clip.video) if packet.size and packet.pts is not None]
     except (av.FFmpegError, ValueError):  # damaged there, which is said when it is read
         packets = []
     last = max(packets, key=lambda packet: packet.pts, default=None)

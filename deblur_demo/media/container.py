@@ -23,6 +23,7 @@ from deblur_demo.errors import DeblurError, InputError, LimitError
 from deblur_demo.media import plain
 from deblur_demo.media.declared import cut_short
 from deblur_demo.media.paths import check_file, printable, shown
+from deblur_demo.media.undisturbed import undisturbed
 
 ACCEPTED = "MP4, MOV, WebM, MKV, AVI, MPEG-TS, FLV, OGG or animated GIF"
 HEAD_BYTES = 1024
@@ -53,6 +54,16 @@ class Opened:
     sounds: tuple[av.AudioStream, ...]
     origin: Fraction
     notices: tuple[str, ...]
+
+    def packets(self, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+        """What the file holds of some of its streams, from where it stands; a signal is heard after a packet."""
+        packets = self.container.demux(*streams)
+        while True:
+            with undisturbed():
+                packet = next(packets, None)
+            if packet is None:
+                return
+            yield packet
 
 
 def recognise(head: bytes) -> str | None:

@@ -48,9 +48,8 @@ class Upright:
 
 def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """How a frame must be turned to be upright: degrees clockwise, after it was mirrored left to right or not."""
-    try:
-        matrix = frame.side_data[Type.DISPLAYMATRIX]
-    except KeyError:
+    matrix = next((part for part in frame.side_data if part.type == Type.DISPLAYMATRIX), None)
+    if matrix is None:
         return 0, False
     a, b, _, c, d, *_ = (int(number) for number in np.frombuffer(bytes(matrix), np.int32))
     mirrored = a * d - b * c < 0

@@ -15,6 +15,7 @@ import numpy as np
 from av.container import OutputContainer
 
 from deblur_demo.media.container import opened
+from deblur_demo.media.undisturbed import undisturbed
 
 # What a container holds and players know in it; sound in another codec is encoded anew.
 COPIED = {".mp4": ("aac", "mp3", "opus", "flac", "ac3", "eac3", "alac"), ".webm": ("opus", "vorbis")}
@@ -43,7 +44,7 @@ class Sounds:
         for stream in clip.sounds:
             kind = _Copied if stream.codec.canonical_name in COPIED[suffix] else _Encoded
             self._tracks[stream.index] = kind(stream, target, ENCODERS[suffix])
-        self._packets = clip.container.demux(*clip.sounds) if clip.sounds else iter(())
+        self._packets = clip.packets(*clip.sounds) if clip.sounds else iter(())
         self._waiting: av.Packet | None = None
 
     def write(self, start: Fraction, end: Fraction, last: bool = False) -> None:
@@ -126,7 +127,8 @@ class _Encoded:
 
     def take(self, packet: av.Packet, time: Fraction, trimmed: bool) -> None:
         try:
-            frames = packet.decode()
+            with undisturbed():
+                frames = packet.decode()
         except av.FFmpegError:  # becomes silence, if it is long
             return
         delay = time - packet.pts * packet.time_base

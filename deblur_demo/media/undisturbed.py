@@ -1,4 +1,4 @@
-"""Short pieces of work that Ctrl-C must not cut in two."""
+"""Short pieces of work that Ctrl-C must not cut in two, or would not be heard in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from contextlib import contextmanager
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Let signals that are handled, Ctrl-C's first of all, wait for the end of the block.
+
+    PyAV is compiled from Python. When an error of FFmpeg's passes through it, and be it the end of a file, some
+    Python runs to write the traceback, and what is raised in there is dropped: a signal came to nothing.
 
     Only the main thread gets signals, so in another one there is nothing to do.
     """

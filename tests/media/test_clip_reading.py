@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -316,3 +318,33 @@ def test_a_folder_of_any_numbered_pictures_is_a_clip_in_the_order_of_numbers(tmp
     write_image(Photo(np.zeros((8, 10, 3), np.uint8)), tmp_path / "other_1.png")
     with pytest.raises(InputError, match="2 series"):
         probe(tmp_path)
+
+
+def test_a_signal_is_heard_while_an_error_passes_through_the_decoder(home, clips):
+    path = clips.make(home / "a.mp4")
+    passed = 0
+
+    def signalled(wanted: int | None) -> int:
+        """Read all frames; Ctrl-C comes at one of the moments when compiled Python writes its traceback."""
+        nonlocal passed
+        passed = 0
+
+        def trace(frame, event, argument) -> None:
+            nonlocal passed
+            if frame.f_code.co_filename.startswith("av/"):
+                passed += 1
+                if passed == wanted:
+                    signal.raise_signal(signal.SIGINT)
+
+        frames = read_frames(path)
+        next(frames)
+        sys.settrace(trace)
+        try:
+            return len(list(frames))
+        finally:
+            sys.settrace(None)
+
+    assert signalled(None) == 5 and passed > 0
+    for moment in range(1, passed + 1):
+        with pytest.raises(KeyboardInterrupt):
+            signalled(moment)
