@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 import gradio as gr
@@ -222,15 +223,22 @@ def row_of(choice: str, costs: bool = False) -> dict:
         CheckpointError: a visitor's weights that are gone.
     """
     from deblur_demo import catalogue
-    from deblur_demo.models import complexity
 
     model, own = shelf.model_of(choice), shelf.is_own(choice)
     row = next(row for row in catalogue.models() if row["id"] == model)
     if own:
         row |= {"ready": True, "checkpoint": shelf.name_of(choice), **catalogue.built(shelf.network_of(choice))}
     if costs:
-        row["gmacs"] = complexity.gmacs(shelf.network_of(choice)) if own else catalogue.gmacs(model)
+        row["gmacs"] = _own_gmacs(choice) if own else catalogue.gmacs(model)
     return row
+
+
+@lru_cache(maxsize=256)
+def _own_gmacs(choice: str) -> float:
+    """Operations of a visitor's weights, which stay the same under their choice."""
+    from deblur_demo.models import complexity
+
+    return complexity.gmacs(shelf.network_of(choice))
 
 
 def is_iterative(choice: str) -> bool:
