@@ -1,7 +1,9 @@
-"""Inputs that hand over an upload as it is: no decoding, no conversion, no fetching of addresses; and an empty number.
+"""Inputs that hand over what was sent as it is: no decoding, no conversion, no fetching of addresses.
 
 The UI library's own inputs would open pictures before our reader has looked at them, leave an empty
-file behind for every upload, and download any address that a client sends in place of a file.
+file behind for every upload, and download any address that a client sends in place of a file. And
+they refuse a value that is not, or no longer, among those offered before anybody can say in words
+what is wrong with it: a slider's while it is being typed, or weights that went while a job waited.
 (The library writes ``components.pyi`` beside this file when it is imported; it is not ours.)
 """
 
@@ -82,6 +84,33 @@ class OptionalNumber(gr.Number):
 
     def postprocess(self, value: float | int | None) -> float | int | str:
         return "" if value is None else super().postprocess(value)
+
+
+class Choice(gr.Dropdown):
+    """One of several values, which whoever takes it checks."""
+
+    is_template = True
+
+    def preprocess(self, payload: str | int | float | None) -> str | int | float | None:
+        return payload
+
+
+class Choices(gr.CheckboxGroup):
+    """Some of several values, which whoever takes them checks."""
+
+    is_template = True
+
+    def preprocess(self, payload: list[str | int | float] | None) -> list[str | int | float]:
+        return payload or []
+
+
+class Knob(gr.Slider):
+    """A number in a range, which whoever takes it checks; None while the field is empty."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float | None:
+        return payload
 
 
 def _a_file(path: str | None) -> str | None:

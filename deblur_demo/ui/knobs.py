@@ -13,7 +13,7 @@ from deblur_demo import settings
 from deblur_demo.errors import CheckpointError
 from deblur_demo.ui import preset, shelf, text
 from deblur_demo.ui.bench import is_fetched
-from deblur_demo.ui.components import OnePhoto
+from deblur_demo.ui.components import Choice, Knob, OnePhoto
 from deblur_demo.ui.events import AT_ONCE, LATEST, Updates
 
 
@@ -26,13 +26,13 @@ class Knobs:
     """
 
     screen: str
-    model: gr.Dropdown
-    iterations: gr.Slider
+    model: Choice
+    iterations: Knob
     auto: gr.Checkbox
-    precision: gr.Dropdown
-    tile: gr.Dropdown
-    ensemble: gr.Dropdown
-    size: gr.Dropdown
+    precision: Choice
+    tile: Choice
+    ensemble: Choice
+    size: Choice
     about: gr.Markdown
     memory: gr.BrowserState
     copy: gr.Button | None = None
@@ -132,11 +132,11 @@ def place_model(screen: str) -> dict[str, gr.components.Component]:
     memory = gr.BrowserState(storage_key=f"deblur-demo-{screen}", secret="settings")
     with gr.Group():
         # The choices come when the page has opened: to know the networks means to import torch.
-        model = gr.Dropdown([], label=text.MODEL, filterable=False, interactive=True, elem_id=f"{screen}-model")
+        model = Choice([], label=text.MODEL, filterable=False, interactive=True, elem_id=f"{screen}-model")
         about = gr.Markdown(text.MODELS_COMING, elem_classes=["hint", "about-model"], padding=True)
     wanted = settings.ITERATIONS.current()
     with gr.Group():
-        iterations = gr.Slider(
+        iterations = Knob(
             settings.ITERATIONS.low, settings.ITERATIONS.high,
             settings.ITERATIONS.default if wanted == "auto" else wanted, step=1, precision=0,
             label=text.ITERATIONS, info=text.ITERATIONS_HELP, interactive=wanted != "auto", buttons=[],
@@ -169,7 +169,7 @@ def place_truth(elem_id: str) -> OnePhoto:
 
 def place_size(screen: str) -> dict[str, gr.components.Component]:
     """The size to restore at; ``screen`` begins the ids of the elements."""
-    size = gr.Dropdown(
+    size = Choice(
         sizes(), value=settings.SIZE.current(), label=text.SIZE, info=text.SIZE_HELP, filterable=False,
         elem_id=f"{screen}-size",
     )  # fmt: skip
@@ -183,15 +183,15 @@ def sizes() -> list[tuple[str, str]]:
 
 def place_runtime() -> dict[str, gr.components.Component]:
     """What few people change: how the network is computed."""
-    ensemble = gr.Dropdown(
+    ensemble = Choice(
         [(text.ENSEMBLES[word], word) for word in settings.ENSEMBLE.words], value=settings.ENSEMBLE.current(),
         label=text.ENSEMBLE, info=text.ENSEMBLE_HELP, filterable=False,
     )  # fmt: skip
-    precision = gr.Dropdown(
+    precision = Choice(
         list(settings.PRECISION.words), value=settings.PRECISION.current(), label=text.PRECISION,
         info=text.PRECISION_HELP, filterable=False,
     )  # fmt: skip
-    tile = gr.Dropdown(
+    tile = Choice(
         [*settings.TILE.words, "0", "256", "512", "1024"], value=str(settings.TILE.current()), label=text.TILE,
         info=text.TILE_HELP, allow_custom_value=True,
     )  # fmt: skip

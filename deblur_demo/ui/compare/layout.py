@@ -9,7 +9,7 @@ import gradio as gr
 from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.compare import text as compare_text
-from deblur_demo.ui.components import OnePhoto
+from deblur_demo.ui.components import Choice, Choices, OnePhoto
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import place_runtime, place_truth, sizes
 from deblur_demo.ui.viewer.comparer import place_comparer
@@ -24,14 +24,14 @@ class CompareScreen:
     job: JobControls
     photo: OnePhoto
     examples: gr.HTML
-    models: gr.CheckboxGroup
-    iterations: gr.CheckboxGroup
-    sizes: gr.CheckboxGroup
+    models: Choices
+    iterations: Choices
+    sizes: Choices
     planned: gr.Markdown
     truth: OnePhoto
-    precision: gr.Dropdown
-    tile: gr.Dropdown
-    ensemble: gr.Dropdown
+    precision: Choice
+    tile: Choice
+    ensemble: Choice
     welcome: gr.HTML
     results: gr.Column
     viewer: gr.HTML
@@ -87,13 +87,13 @@ def _ticks() -> dict[str, gr.components.Component]:
     numbers = range(int(settings.ITERATIONS.low), int(settings.ITERATIONS.high) + 1)
     with gr.Group():
         # The choices come when the page has opened: to know the networks means to import torch.
-        models = gr.CheckboxGroup([], label=compare_text.MODELS, interactive=True, elem_id="compare-models")
-        iterations = gr.CheckboxGroup(
+        models = Choices([], label=compare_text.MODELS, interactive=True, elem_id="compare-models")
+        iterations = Choices(
             [(str(number), number) for number in numbers],
             value=[settings.ITERATIONS.default if wanted == "auto" else wanted], label=compare_text.ITERATIONS,
             info=compare_text.ITERATIONS_HELP, elem_id="compare-iterations",
         )  # fmt: skip
-        ticked = gr.CheckboxGroup(
+        ticked = Choices(
             sizes(), value=[settings.SIZE.current()], label=text.SIZE, info=compare_text.SIZES_HELP,
             elem_id="compare-sizes",
         )  # fmt: skip

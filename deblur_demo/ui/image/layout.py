@@ -8,7 +8,7 @@ import gradio as gr
 
 from deblur_demo.media.image import ACCEPTED_SUFFIXES
 from deblur_demo.ui import examples, text, views
-from deblur_demo.ui.components import OnePhoto, Photos
+from deblur_demo.ui.components import Choice, OnePhoto, Photos
 from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, place_size, place_truth
@@ -38,7 +38,7 @@ class ImageScreen:
     metadata: gr.Checkbox
     welcome: gr.HTML
     results: gr.Column
-    picker: gr.Dropdown
+    picker: Choice
     photos_zip: gr.DownloadButton
     verdict: gr.HTML
     viewer: gr.HTML
@@ -95,7 +95,7 @@ def _sources() -> dict[str, gr.components.Component]:
 def _outputs() -> dict[str, gr.components.Component]:
     welcome = gr.HTML(views.welcome(image_text.WELCOME), elem_classes="bare")
     with gr.Column(visible=False, elem_id="image-results") as results:
-        picker = gr.Dropdown(
+        picker = Choice(
             label=image_text.RESULTS_OF, visible=False, filterable=False, interactive=True, elem_id="picker"
         )
         photos_zip = gr.DownloadButton(image_text.DOWNLOAD_PHOTOS, visible=False, elem_id="photos-zip")

@@ -8,7 +8,7 @@ import gradio as gr
 
 from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
-from deblur_demo.ui.components import OneFile, OnePhoto
+from deblur_demo.ui.components import Knob, OneFile, OnePhoto
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_model, place_runtime, place_size
 from deblur_demo.ui.lab import text as lab_text
@@ -28,11 +28,11 @@ class LabScreen:
     photo: OnePhoto
     examples: gr.HTML
     pad: gr.HTML
-    shift: gr.Slider
-    level: gr.Slider
-    objects: gr.Slider
-    noise: gr.Slider
-    saturation: gr.Slider
+    shift: Knob
+    level: Knob
+    objects: Knob
+    noise: Knob
+    saturation: Knob
     seed: gr.Number
     upload: OneFile
     welcome: gr.HTML
@@ -118,8 +118,8 @@ def _shake() -> dict[str, gr.components.Component]:
     }  # fmt: skip
 
 
-def _slider(knob: settings.Setting, label: str, info: str, step: float, **kw) -> gr.Slider:
-    return gr.Slider(knob.low, knob.high, knob.default, step=step, label=label, info=info, buttons=[], **kw)
+def _slider(knob: settings.Setting, label: str, info: str, step: float, **kw) -> Knob:
+    return Knob(knob.low, knob.high, knob.default, step=step, label=label, info=info, buttons=[], **kw)
 
 
 def _steps() -> dict[str, gr.components.Component]:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from deblur_demo import settings
 from deblur_demo.ui import shelf, text
-from deblur_demo.ui.components import Files
+from deblur_demo.ui.components import Choice, Files
 from deblur_demo.ui.job import place_status
 from deblur_demo.ui.models import text as models_text
 
@@ -23,7 +23,7 @@ class ModelsScreen:
     files: Files
     address: gr.Textbox
     load: gr.Button
-    loaded: gr.Dropdown
+    loaded: Choice
     unload: gr.Button
     status: gr.HTML
     which: gr.Radio
@@ -64,7 +64,7 @@ def _loading(hours: float) -> dict[str, gr.components.Component]:
         )
         load = gr.Button(models_text.LOAD, variant="primary", elem_id="models-load")
         status = place_status(_SCREEN)
-        loaded = gr.Dropdown(
+        loaded = Choice(
             [], label=models_text.LOADED, visible=False, filterable=False, interactive=True, elem_id="models-loaded"
         )
         unload = gr.Button(models_text.UNLOAD, visible=False, elem_id="models-unload")

@@ -8,7 +8,7 @@ import gradio as gr
 
 from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
-from deblur_demo.ui.components import OneFile, OptionalNumber
+from deblur_demo.ui.components import Choice, Knob, OneFile, OptionalNumber
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_link, place_model, place_runtime, place_size
 from deblur_demo.ui.video import text as video_text
@@ -44,8 +44,8 @@ class VideoScreen:
     about: gr.Markdown
     start: gr.Number
     end: OptionalNumber
-    codec: gr.Dropdown
-    crf: gr.Slider
+    codec: Choice
+    crf: Knob
     welcome: gr.HTML
     live: gr.ImageSlider
     player: gr.HTML
@@ -95,11 +95,11 @@ def _sources() -> dict[str, gr.components.Component]:
 
 def _written() -> dict[str, gr.components.Component]:
     """How the result is written."""
-    codec = gr.Dropdown(
+    codec = Choice(
         [(video_text.CODECS[word], word) for word in settings.CODEC.words], value=settings.CODEC.current(),
         label=video_text.CODEC, info=video_text.CODEC_HELP, filterable=False,
     )  # fmt: skip
-    crf = gr.Slider(
+    crf = Knob(
         settings.CRF.low, settings.CRF.high, settings.CRF.current(), step=1, precision=0, label=video_text.CRF,
         info=video_text.CRF_HELP, buttons=[],
     )  # fmt: skip
