@@ -13,6 +13,7 @@ from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.paths import shown
 from deblur_demo.ui import shelf, text
 from deblur_demo.ui.bench import is_fetched
+from deblur_demo.ui.runs import Run
 
 if TYPE_CHECKING:
     from deblur_demo.clips import ClipJob
@@ -78,6 +79,12 @@ class ImageOrder(Order):
             raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
         job, fetched = checked(**knobs)
         return cls(job, fetched, tuple(map(uploaded, photos)), uploaded(truth) if truth else None, bool(keep_metadata))
+
+    def kept_by(self, run: Run) -> ImageOrder:
+        """The same order for uploads that last as long as a run, under their names."""
+        photos = (run.keep(photo, f"photos/{number:03d}/{photo.name}") for number, photo in enumerate(self.photos, 1))
+        truth = self.truth and run.keep(self.truth, f"truth/{self.truth.name}")
+        return replace(self, photos=tuple(photos), truth=truth)
 
     def read(self, path: Path) -> tuple[Photo, Photo | None]:
         """One of the photos, and the sharp reference if there is one."""

@@ -28,7 +28,6 @@ from deblur_demo.ui.models import api as models_api
 from deblur_demo.ui.models import layout as models_layout
 from deblur_demo.ui.models import text as models_text
 from deblur_demo.ui.models.handlers import ModelsHandlers
-from deblur_demo.ui.runs import SWEEP
 from deblur_demo.ui.video import api as video_api
 from deblur_demo.ui.video import layout as video_layout
 from deblur_demo.ui.video.handlers import VideoHandlers
@@ -42,11 +41,10 @@ def build() -> gr.Blocks:
     Raises:
         SettingError: an environment variable holds a value that its setting refuses.
     """
-    hours = settings.CACHE_HOURS.current()
+    hours, never = settings.CACHE_HOURS.current(), 10 * 365 * 86_400
     bench, cache = Bench(), Path(get_upload_folder())
-    with gr.Blocks(
-        title=text.NAME, analytics_enabled=False, delete_cache=(round(SWEEP), round(hours * 3600)), fill_width=True
-    ) as page:
+    # The library deletes all files of a server that ends; while it runs, ``runs.sweep`` knows better what is in use.
+    with gr.Blocks(title=text.NAME, analytics_enabled=False, delete_cache=(never, never), fill_width=True) as page:
         # The queue is the only way to the device: direct calls that would step past it are closed. It comes
         # first, because the library describes the whole page once more whenever one is set.
         page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)

@@ -13,7 +13,7 @@ import shutil
 import time
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Timer
 from typing import TypeVar
@@ -25,6 +25,7 @@ LINGER = 5.0  # seconds until files go that a page may be asking for
 SWEEP = 300.0  # seconds from one ``sweep`` to the next
 _PREFIX = "deblur-run-"
 _UPLOAD = "[0-9a-f]" * 64  # a folder of the UI library, named after the hash of what is in it
+_going: set[Path] = set()  # folders of runs that have not ended
 Happening = TypeVar("Happening")
 
 
@@ -57,6 +58,7 @@ class Run:
         self._unwanted, self._ended = Event(), Event()
         with on_disk(self.folder):
             self.folder.mkdir(parents=True)
+        _going.add(self.folder)
 
     @staticmethod
     def folder_of(root: Path, token: str) -> Path:
@@ -96,6 +98,17 @@ class Run:
         with on_disk(self.folder):
             os.utime(self.folder)
 
+    def keep(self, upload: Path, name: str) -> Path:
+        """Give an upload another name in the folder, so that it lasts as long as the run; gives where it is then."""
+        path = self.folder / name
+        with on_disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(upload, path)
+            except OSError:  # another disk, or a system without links
+                shutil.copyfile(upload, path)
+        return path
+
     def while_wanted(self, events: Generator[Happening, None, None]) -> Iterator[Happening]:
         """The events of a job, until someone stops the run; the job is closed then.
 
@@ -127,6 +140,7 @@ class Run:
         if not self.done:
             self.leave() if self._staged else self.discard()
         self._ended.set()
+        _going.discard(self.folder)
 
     def leave(self) -> None:
         """Delete the folder, once pages have had the time to take its pictures off."""
@@ -142,7 +156,12 @@ class Run:
 
     def discard(self) -> None:
         """Delete the folder and all in it; doing it twice is fine."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _delete(self.folder)
+
+
+def is_gone(run: Run | None) -> bool:
+    """Whether the results of a run were deleted; one that goes on may only have none yet."""
+    return run is None or (run.ended and not run.kept)
 
 
 def expire(run: Run | None) -> None:
@@ -152,20 +171,20 @@ def expire(run: Run | None) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Delete what outlived the cache, left by a closed page or a killed server: folders of runs, and uploads.
+    """Delete what outlived the cache: folders of runs that have ended, and uploads.
 
-    The library deletes uploads, too, but neither those that came by MCP nor those of a server before this one.
+    Nobody else does while a server runs: the library would go by the age of every single file, of which
+    a run may need some for longer.
     """
-    hours = settings.CACHE_HOURS.current()
-    for pattern, most, age in ((f"{_PREFIX}*", hours, _touched), (_UPLOAD, 2 * hours, _chosen)):
-        oldest = time.time() - most * 3600
+    oldest = time.time() - settings.CACHE_HOURS.current() * 3600
+    for pattern, age in ((f"{_PREFIX}*", _touched), (_UPLOAD, _chosen)):
         for folder in root.glob(pattern):
             try:
-                stale = age(folder) < oldest
+                stale = folder not in _going and age(folder) < oldest
             except FileNotFoundError:  # another visitor's run has just ended
                 continue
             if stale:
-                shutil.rmtree(folder, ignore_errors=True)
+                _delete(folder)
 
 
 def sweep_forever(root: Path, seconds: float = SWEEP) -> None:
@@ -173,6 +192,14 @@ def sweep_forever(root: Path, seconds: float = SWEEP) -> None:
     while True:
         sweep(root)
         time.sleep(seconds)
+
+
+def _delete(folder: Path) -> None:
+    """Under another name first: whoever looks at a folder sees all of it or nothing."""
+    leaving = folder.with_name(f"{_PREFIX}{secrets.token_hex(16)}")
+    with suppress(OSError):  # gone already, or in use on a system that will not rename it then
+        folder = folder.rename(leaving)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _touched(folder: Path) -> float:

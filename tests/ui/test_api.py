@@ -189,7 +189,8 @@ def test_the_librarys_open_defaults_are_closed(served):
     config = httpx.get(f"{address}/config").json()
     assert config["analytics_enabled"] is False and page.run_history is False
     assert httpx.get(f"{address}/monitoring/summary").status_code in (401, 403, 404)
-    assert page.delete_cache[1] == 3600 and page.max_file_size == 1024**2
+    assert min(page.delete_cache) > 365 * 86_400, "the sweep alone knows what is in use"
+    assert page.max_file_size == 1024**2
     assert page._queue.max_size == 20 and not page.api_open
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "device"]
     assert {"deblur_image", "deblur_clip", "blur_photo", "compare"} <= {fn.api_name for fn in heavy}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from deblur_demo.errors import OutputError
 from deblur_demo.ui import runs
-from deblur_demo.ui.runs import Cancelled, Run, expire, safe_stem, sweep, sweep_forever
+from deblur_demo.ui.runs import Cancelled, Run, expire, is_gone, safe_stem, sweep, sweep_forever
 
 
 def test_discarding_leaves_nothing(tmp_path):
@@ -69,13 +70,16 @@ def test_what_is_done_is_kept(tmp_path, done):
 
 def test_a_run_that_goes_on_does_not_expire(tmp_path):
     run = Run(tmp_path)
+    assert not is_gone(run)
     run.done = True
     expire(run)
     assert run.folder.exists()
     run.end()
+    assert not is_gone(run)
     expire(run)
-    assert not run.folder.exists()
+    assert not run.folder.exists() and is_gone(run)
     expire(None)
+    assert is_gone(None)
 
 
 def test_stopping_waits_for_the_end_and_closes_the_job(tmp_path):
@@ -109,20 +113,41 @@ def test_stopping_waits_for_the_end_and_closes_the_job(tmp_path):
     assert not run.folder.exists()
 
 
-def test_the_sweep_takes_old_runs_only(tmp_path):
-    old, new, foreign = Run(tmp_path).folder, Run(tmp_path), tmp_path / "somebody-else"
+def finished(root: Path) -> Run:
+    run = Run(root)
+    run.done = True
+    run.end()
+    return run
+
+
+def test_the_sweep_takes_old_runs_that_have_ended_only(tmp_path):
+    old, new, going, foreign = finished(tmp_path).folder, finished(tmp_path), Run(tmp_path), tmp_path / "somebody-else"
     foreign.mkdir()
     past = time.time() - 3700  # the default is an hour
-    for folder in (old, new.folder, foreign):
+    for folder in (old, new.folder, going.folder, foreign):
         os.utime(folder, (past, past))
     new.touch()
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([new.folder, going.folder, foreign])
+    going.done = True
+    going.end()
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([new.folder, foreign])
 
 
-def test_the_sweep_takes_uploads_that_outlived_the_cache_twice(tmp_path):
+def test_an_upload_lasts_as_long_as_the_run_that_keeps_it(tmp_path):
+    upload, run = tmp_path / "photo.jpg", Run(tmp_path)
+    upload.write_bytes(b"x")
+    kept = run.keep(upload, "photos/001/photo.jpg")
+    upload.unlink()
+    assert kept.read_bytes() == b"x" and kept.name == upload.name and kept.is_relative_to(run.folder)
+    run.end()
+    assert not kept.exists()
+
+
+def test_the_sweep_takes_uploads_that_outlived_the_cache(tmp_path):
     old, new = (tmp_path / (letter * 64) for letter in "ab")
-    for folder, seconds in ((old, 7300), (new, 3700)):
+    for folder, seconds in ((old, 3700), (new, 3500)):
         folder.mkdir()
         (folder / "photo.jpg").write_bytes(b"x")
         for path in (folder / "photo.jpg", folder):
@@ -144,7 +169,7 @@ def test_an_upload_that_was_chosen_again_stays(tmp_path):
 def test_a_server_sweeps_without_a_visitor(tmp_path):
     threading.Thread(target=sweep_forever, args=(tmp_path, 0.02), daemon=True).start()
     for _ in range(2):
-        folder = Run(tmp_path).folder
+        folder = finished(tmp_path).folder
         os.utime(folder, (time.time() - 3700,) * 2)
         latest = time.monotonic() + 30
         while folder.exists() and time.monotonic() < latest:

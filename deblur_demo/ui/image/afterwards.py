@@ -16,6 +16,7 @@ from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.image.film import film
 from deblur_demo.ui.image.layout import ImageScreen
 from deblur_demo.ui.image.run import ImageRun
+from deblur_demo.ui.runs import is_gone
 
 _FETCH = """(file) => {
   if (file) Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name }).click();
@@ -55,10 +56,12 @@ class Afterwards:
     def make_film(self, suffix: str, run: ImageRun | None, picked: int | None) -> Updates:
         """Make an animation of the photo's steps, for a script of the page to fetch."""
         s = self.screen
-        if run is None or not run.kept:
+        if is_gone(run):
             return {s.job.status: views.status(text.EXPIRED), s.film: None}
+        if not run.ended:  # what was to become a film is about to go, and the next run has the word
+            return {s.job.status: gr.skip(), s.film: None}
         try:
-            path = film(run.results[picked or 0], suffix)
+            path = film(run.chosen(picked), suffix)
         except DeblurError as error:
             return {s.job.status: views.status(str(error), "error"), s.film: None}
         line = image_text.animated(path.name, path.stat().st_size)
@@ -69,9 +72,11 @@ class Afterwards:
     ) -> Updates:
         """Set the model or the size that a tip names, for a script of the page to run the photo with."""
         s = self.screen
-        if run is None or not run.kept:
+        if is_gone(run):
             return {s.job.status: views.status(text.EXPIRED, "error")}
-        name = run.results[picked or 0].name
+        if not run.ended:
+            return {s.job.status: gr.skip()}
+        name = run.chosen(picked).name
         if [Path(photo).name for photo in photos or ()] != [name]:
             return {s.job.status: views.status(image_text.OTHER_PHOTO.format(name=name), "error")}
         tip = preset.Preset.of({event.knob: event.value}, ("model", "size"))

@@ -30,6 +30,7 @@ from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.job import ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.runs import is_gone
 
 if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
@@ -92,6 +93,7 @@ class ImageHandlers:
                 run = ImageRun(self.cache)
                 run.replace(previous)
                 yield {job.state: run}
+                order = order.kept_by(run)
                 start = time.monotonic()
                 yield from self._deblur_all(run, order, deblurrer)
                 last, seconds = run.results[-1].steps[-1].index, time.monotonic() - start
@@ -116,20 +118,22 @@ class ImageHandlers:
 
     def pick_step(self, run: ImageRun | None, picked: int | None, event: gr.EventData) -> Updates:
         """Follow the viewer: the step on its right is marked and can be downloaded."""
-        if run is None or not run.folder.exists():
+        if is_gone(run):
             return self._expired()
-        if not run.results or not run.results[-1].steps:  # the viewer still shows the run before
+        result = run.chosen(picked)
+        if result is None or not result.steps:  # the viewer still shows the run before
             return {self.screen.table: gr.skip()}
-        result = run.results[picked or 0] if run.done else run.results[-1]
         run.picked = int(event.index)
         return self._marked(run, result)
 
     def pick_photo(self, run: ImageRun | None, picked: int | None) -> Updates:
         """Show another photo of the batch."""
-        if run is None or not run.kept:
+        if is_gone(run):
             return self._expired()
+        if not run.ended:  # it is a photo of the run before, which is about to go
+            return {self.screen.table: gr.skip()}
         run.picked = None
-        return self._complete(run, run.results[picked or 0])
+        return self._complete(run, run.chosen(picked))
 
     def _expired(self) -> Updates:
         return {self.screen.job.status: views.status(text.EXPIRED)}

@@ -145,6 +145,12 @@ class ImageRun(Run):
         write_image(photo, _beside(step, name))
         return shown_file(photo, _beside(step, name), self._megapixels)
 
+    def chosen(self, picked: int | None) -> Result | None:
+        """The photo on the stage: the newest, and once the run has ended the one of that number; None: none yet."""
+        results = tuple(self.results)  # of which the run may drop the last at any time
+        there = self.ended and picked is not None and picked < len(results)
+        return results[picked if there else -1] if results else None
+
     def looked_at(self, result: Result) -> StepFile:
         """The step that the visitor looks at; with what is no step, the newest."""
         last = result.steps[-1].index

@@ -34,7 +34,7 @@ from deblur_demo.ui.lab.order import ShakeOrder
 from deblur_demo.ui.lab.pad import drawn_points, sheet
 from deblur_demo.ui.lab.run import LabRun
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.runs import Run
+from deblur_demo.ui.runs import Run, is_gone
 
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 
@@ -183,7 +183,6 @@ class LabHandlers:
                 run.replace(before)
                 yield {**job.working(loading), job.state: run, s.blurring.run: _off()}
                 deblurrer = self.bench.deblurrer(order.job)
-                shaken.touch()
                 start = time.monotonic()
                 most, _ = order.iterations(deblurrer)
                 with closing(follow(run, order, deblurrer)) as story:
@@ -201,6 +200,7 @@ class LabHandlers:
     def _arrived(self, shaken: LabRun, run: ImageRun, most: int) -> Updates:
         """A step of a run that goes on; room is kept for those to come."""
         s, result = self.screen, run.results[-1]
+        shaken.touch()
         run.on_stage()
         return {
             s.blurring.state: shaken,  # said anew, as what is said is kept for as long as the cache keeps files
@@ -228,11 +228,12 @@ class LabHandlers:
     def pick_step(self, shaken: LabRun | None, run: ImageRun | None, event: gr.EventData) -> Updates:
         """Follow the viewer: the step on its right is marked in the table."""
         s = self.screen
-        if shaken is None or not shaken.kept:
+        if is_gone(shaken):
             return {s.blurring.status: views.status(text.EXPIRED)}
-        if run is None or not run.results or not run.results[-1].steps:
+        result = None if run is None else run.chosen(None)
+        if result is None or not result.steps:
             return {s.table: gr.skip()}
-        run.picked, result = int(event.index), run.results[-1]
+        run.picked = int(event.index)
         return {s.table: image_views.table(result, run.looked_at(result).index)}
 
     def _only_blurred(self, shaken: LabRun | None) -> Updates:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
-from deblur_demo.ui.runs import Run, on_disk, safe_stem
+from deblur_demo.ui.runs import Run, safe_stem
 
 if TYPE_CHECKING:
     from deblur_demo.clips import Begun, ClipReport, FrameReport
@@ -55,7 +53,7 @@ class VideoRun(Run):
         super().__init__(root)
         self.trimmed = trimmed
         stem = safe_stem(upload.name, "clip")
-        self.source = self.folder / f"{stem}{upload.suffix.lower()}"
+        self.source = self.keep(upload, f"{stem}{upload.suffix.lower()}")
         self.target = self.folder / f"{stem}_deblurred.mp4"
         self.begun: Begun | None = None
         self.report: ClipReport | None = None
@@ -63,11 +61,6 @@ class VideoRun(Run):
         self._previews: list[tuple[Path, Path]] = []
         self.offset = Fraction(0)
         self._started, self._stopped_at = time.monotonic(), None
-        with on_disk(self.source):
-            try:
-                os.link(upload, self.source)
-            except OSError:  # another disk, or a system without links
-                shutil.copyfile(upload, self.source)
 
     @property
     def elapsed(self) -> float:
