@@ -39,7 +39,7 @@ class Bench:
     def __init__(self, kept: int = 2):
         self._kept = kept
         self._open: OrderedDict[Job, Deblurrer] = OrderedDict()
-        self._lock = Lock()
+        self._opening, self._lock = Lock(), Lock()  # whoever looks does not wait for weights that are on their way
         self._borrowing = zerogpu.shared()
         if self._borrowing:
             self._lent_events, self._lent_clip = zerogpu.lend(self._events), zerogpu.lend(self._clip)
@@ -88,13 +88,14 @@ class Bench:
         from deblur_demo.pipeline import open_deblurrer
 
         key = replace(job, iterations=settings.ITERATIONS.default)  # a number of iterations needs no other network
+        with self._opening:
+            deblurrer = self._open.get(key) or open_deblurrer(key)
         with self._lock:
-            if key not in self._open:
-                self._open[key] = open_deblurrer(key)
+            self._open[key] = deblurrer
             self._open.move_to_end(key)
             while len(self._open) > self._kept:
                 self._open.popitem(last=False)
-            return self._open[key]
+        return deblurrer
 
     def _events(self, job: Job, window: ndarray, iterations: int | str | None) -> Iterator[TileDone | Step]:
         from deblur_demo.ui.borrowed import portable_events
