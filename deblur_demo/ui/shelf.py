@@ -40,6 +40,7 @@ class OwnWeights(Run):
     Attributes:
         weights: where the file belongs; its card is beside it.
         choice: what a picker calls them.
+        card: what they are; None before they are found to be weights.
     """
 
     def __init__(self, name: str, others: Sequence[OwnWeights] = ()):
@@ -48,6 +49,7 @@ class OwnWeights(Run):
         free = next(name for name in chain([stem], (f"{stem}-{number}" for number in count(2))) if name not in taken)
         self.weights = self.folder / f"{free}.safetensors"
         self.choice = _SCHEME + self.token
+        self.card: Card | None = None
 
     @property
     def name(self) -> str:
@@ -58,17 +60,6 @@ class OwnWeights(Run):
     def model(self) -> str:
         """The variant that they are weights of."""
         return self.card.model
-
-    @property
-    def card(self) -> Card:
-        """What they are.
-
-        Raises:
-            CheckpointError: they are gone.
-        """
-        from deblur_demo.models import checkpoint
-
-        return checkpoint.read_card(self.weights)
 
 
 def load(files: Sequence[str] | None, address: str | None, own: Sequence[OwnWeights]) -> OwnWeights:
@@ -110,7 +101,7 @@ def load(files: Sequence[str] | None, address: str | None, own: Sequence[OwnWeig
             with on_disk(brought.folder):
                 fetched.with_suffix(".json").replace(brought.weights.with_suffix(".json"))
                 fetched.replace(brought.weights)
-        intake.admit(brought.weights)
+        brought.card = intake.admit(brought.weights)
         brought.done = True
     finally:
         brought.end()
