@@ -139,6 +139,16 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
 
 
+def rounded(number: float, digits: int) -> str:
+    """A positive number with so many digits that count, never as a power of ten.
+
+    Example:
+        >>> rounded(0.1234, 2), rounded(123.4, 2)
+        ('0.12', '123')
+    """
+    return f"{number:.{digits}g}" if number < 10**digits - 0.5 else f"{number:.0f}"
+
+
 def hours(number: float) -> str:
     return "an hour" if number == 1 else f"{number:g} hours"
 
@@ -165,7 +175,7 @@ def about_model(row: dict, fetched: bool) -> str:
     if not row["parameters"]:
         return f"A classic filter for {row['trained_for']} blur, nothing learned. {row['paper']}."
     parts = [f"{row['parameters'] / 1e6:.1f} million parameters"]
-    parts.append(f"{row['gmacs']:.3g} GMACs a step at 256 × 256")
+    parts.append(f"{rounded(row['gmacs'], 3)} GMACs a step at 256 × 256")
     if row["ready"]:
         kind, _, footage = row["trained_for"].partition(", ")
         parts.append(f"trained for {kind} blur" + (f" in {footage}" if footage else ""))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from deblur_demo.ui.video import text as video_text
 from deblur_demo.ui.video import views as video_views
 from deblur_demo.ui.video.run import FrameFigures
 
@@ -43,6 +44,12 @@ def test_a_single_frame_and_a_flat_clip_can_be_drawn():
     flat = run(3)
     flat.frames = [FrameFigures(f.time, 0.5, 0.3, 0.3, 0.0, False) for f in flat.frames]
     assert {y for _, y in points(video_views.curve(flat))["after"]} == {92.0}
+
+
+def test_rates_are_never_written_as_powers_of_ten():
+    assert "Frame 3 of 9, 120 frames/s" in video_text.filming(2, 9, pace=119.6)
+    assert "Frame 3 of 9, 0.12 frames/s" in video_text.filming(2, 9, pace=0.1196)
+    assert "(250 frames/s)" in video_text.clip_figures(500, 1.0, 2.0)
 
 
 def test_figures_are_means_and_flicker_shows_where_it_was_measured():

@@ -78,7 +78,7 @@ def _card(entry: Entry) -> str:
     kind, badge = _kind(entry)
     traits = {
         "parameters": f"{row['parameters']:,}" if row["parameters"] else text.NO_VALUE,
-        "gmacs": f"{row['gmacs']:.3g}" if row["gmacs"] else text.NO_VALUE,
+        "gmacs": text.rounded(row["gmacs"], 3) if row["gmacs"] else text.NO_VALUE,
         "steps": models_text.steps(row["steps"], row["max_steps"]),
         "frames": str(row["frames"]),
         "trained_for": row["trained_for"],

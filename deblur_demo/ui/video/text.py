@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deblur_demo.ui.text import duration
+from deblur_demo.ui.text import duration, rounded
 
 WELCOME = (
     ("Add a clip", "one that was shaken or smeared while it was filmed"),
@@ -70,7 +70,7 @@ def filming(
     if seconds is not None:
         parts.append(f"about {duration(seconds)} left")
     if pace:
-        parts.append(f"{pace:.2g} frames/s")
+        parts.append(f"{rounded(pace, 2)} frames/s")
     if iteration:
         parts.append(iteration[0].lower() + iteration[1:])
     return ", ".join(parts)
@@ -101,14 +101,14 @@ def about_clip(
     if seconds is not None:
         parts.append(f"{seconds:.3g} s" if seconds < 100 else duration(seconds))
     if frames is not None:
-        parts.append(f"{frames} frames at {rate:.3g} a second")
+        parts.append(f"{frames} frames at {rounded(rate, 3)} a second")
     parts.append("with sound" if sound else "silent")
     return " ".join((", ".join(parts) + ".", *notices))
 
 
 def clip_figures(frames: int, length: float, work: float) -> str:
     """The line below the table of a clip."""
-    pace = f" ({frames / work:.2g} frames/s)" if work > 0 else ""
+    pace = f" ({rounded(frames / work, 2)} frames/s)" if work > 0 else ""
     return f"{frames} frame{'' if frames == 1 else 's'}, {length:.2f} s long, computed in {duration(work)}{pace}."
 
 
