@@ -26,6 +26,9 @@ from deblur_demo.ui import server_text, text, theme
 from deblur_demo.ui.page import build
 from deblur_demo.ui.runs import sweep_forever
 
+# Pages whose state is kept, about 0.6 MB each; the library never forgets one that was closed before there are more.
+MOST_SESSIONS = 500
+
 demo = build()
 
 
@@ -36,6 +39,7 @@ def serving() -> dict[str, object]:
         "css_paths": theme.STYLES,
         "js": theme.SCRIPT,
         "max_file_size": settings.MAX_UPLOAD_MB.current() * 1024**2,
+        "state_session_capacity": MOST_SESSIONS,
         "run_history": False,
         "enable_monitoring": False,
         "show_error": False,
