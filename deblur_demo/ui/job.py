@@ -118,10 +118,12 @@ class JobControls:
         ended.then(cancelled, [self.state, self.obeyed], [*mine, *outputs], **AT_ONCE)
 
     def refused(self, status: str) -> Updates:
-        """After a job that the queue did not take; a cancelled one comes by here, too."""
-        if text.WAITING not in status:
-            return {self.status: gr.skip()}
-        return self.resting(views.status(text.REFUSED, "error"))
+        """After a job that the queue did not take, or that broke off; a cancelled one comes by here, too."""
+        if text.WAITING in status:
+            return self.resting(views.status(text.REFUSED, "error"))
+        if views.is_busy(status) and text.STOPPING not in status:
+            return self.resting(views.status(text.UNEXPECTED, "error"))
+        return {self.status: gr.skip()}
 
     def stopping(self) -> Updates:
         """From the click until the tile at hand is done."""

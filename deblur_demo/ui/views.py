@@ -34,3 +34,8 @@ def status(line: str, kind: str = "idle", fraction: float = 0.0) -> str:
         f'<div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}" '
         f'aria-label="{text.PROGRESS}" aria-valuetext="{escape(line)}"><i style="width:{percent}%"></i></div></div>'
     )
+
+
+def is_busy(status: str) -> bool:
+    """Whether a status line, as ``status`` drew it, says that something goes on."""
+    return status.startswith('<div class="status busy">')

@@ -289,7 +289,14 @@ def test_a_job_that_the_queue_refuses_waits_no_longer(page):
     refused = job.refused(views.status(text.WAITING))
     assert text.REFUSED in refused[job.status] and refused[job.run]["interactive"]
     assert not refused[job.cancel]["interactive"]
-    assert job.refused(views.status(text.STOPPING, "busy")) == {job.status: gr.skip()}
+    for last_word in (views.status(text.STOPPING, "busy"), views.status(text.CANCELLED), views.status("Well", "done")):
+        assert job.refused(last_word) == {job.status: gr.skip()}
+
+
+def test_a_job_that_breaks_off_leaves_the_buttons_to_their_visitor(page):
+    job = page.screen.job
+    broken = job.refused(job.working(views.status(text.running(1, 6), "busy"))[job.status])
+    assert text.UNEXPECTED in broken[job.status] and broken[job.run]["interactive"]
 
 
 def test_the_doubt_of_an_ensemble_has_its_place_from_the_start(page, shaky):
