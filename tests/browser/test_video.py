@@ -170,6 +170,23 @@ def test_keys_step_through_the_frames(screen, clip):
     assert all(names) and len(names) >= 12
 
 
+def test_a_recording_of_a_browser_has_a_length_although_its_file_says_none(screen, tmp_path):
+    path = tmp_path / "recording.webm"
+    with av.open(str(path), "w", options={"live": "1"}) as container:
+        video = container.add_stream("libvpx-vp9", rate=10)
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        for index in range(20):
+            picture = np.ascontiguousarray(data.coffee()[20:140, 20 + 2 * index : 180 + 2 * index])
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(video.encode(None))
+    assert probe(path).seconds is None
+    page = screen()
+    give(page, path)
+    page.wait_for_function("/^Frame 1 of (19|20)$/.test(document.querySelector('#player .position').textContent)")
+    page.locator("#player .last").click()
+    page.wait_for_function("document.querySelector('#end input').value == '0.1'")
+
+
 def test_only_the_part_between_two_marks_is_taken(screen, clip):
     page = screen()
     assert [page.input_value(f"#{field} input") for field in ("start", "end")] == ["0", ""]

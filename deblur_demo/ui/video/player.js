@@ -83,6 +83,13 @@ function tick() {
   if (!leader.paused) requestAnimationFrame(tick);
 }
 
+// What a browser has recorded does not say how long it is. Another one knows as soon as it has been to its end.
+source.addEventListener("loadedmetadata", () => {
+  if (source.duration !== Infinity) return;
+  source.addEventListener("seeked", () => (source.currentTime = 0), { once: true });
+  source.currentTime = Number.MAX_SAFE_INTEGER;
+});
+
 for (const video of [source, result]) {
   video.addEventListener("play", () => {
     if (video !== leader) return;
