@@ -94,7 +94,7 @@ def _row(name: str) -> dict:
     path, card, problem = checkpoint.find(name) or hub.cached(name), None, None
     if path is not None:
         try:
-            card = checkpoint.read_card(path)
+            card = checkpoint.card_of(path, name)
         except CheckpointError as error:
             problem = str(error)
     ready = card is not None or parameters(name) == 0 or (path is None and name in hub.SOURCES)

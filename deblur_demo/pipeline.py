@@ -115,7 +115,8 @@ def resolve(job: Job) -> Job:
     The checkpoint stays None for a network that runs without trained weights.
 
     Raises:
-        CheckpointError: there are no weights, or they belong to another model than the one named.
+        CheckpointError: there are no weights, or they belong to another model than the one named, or than the one
+            that their file is called by.
     """
     if job.checkpoint is not None:
         path = hub.locate(job.checkpoint)
@@ -135,6 +136,8 @@ def resolve(job: Job) -> Job:
             f"{name}.safetensors with its card in {checkpoint.BUNDLED} or {checkpoint.user_cache()}",
             catalogue.ways_to_weights(name),
         )
+    if found is not None:
+        checkpoint.card_of(found, name)
     return replace(job, model=name, checkpoint=found)
 
 

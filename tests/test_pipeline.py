@@ -181,6 +181,16 @@ def test_weights_in_the_cache_are_found_and_a_named_file_goes_first(no_weights, 
         resolve(Job("mtrnn", checkpoint=lively_checkpoint))
 
 
+def test_weights_under_the_name_of_another_model_are_refused_by_their_own(no_weights, lively_checkpoint):
+    for suffix in (".safetensors", ".json"):
+        (no_weights / f"mtrnn{suffix}").write_bytes(lively_checkpoint.with_suffix(suffix).read_bytes())
+    with pytest.raises(CheckpointError) as caught:
+        resolve(Job("mtrnn", device="cpu"))
+    assert f"{no_weights / 'mtrnn.safetensors'} holds weights of mtrnn-lite" in str(caught.value)
+    row = next(row for row in models() if row["id"] == "mtrnn")
+    assert row["problem"] == str(caught.value) and not row["ready"] and row["licence"] is None
+
+
 def test_the_default_model_suits_a_cpu(no_weights):
     assert default_model("cpu") == "mtrnn-lite"
     assert resolve(Job(device="cpu", untrained=True)).model == "mtrnn-lite"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -67,7 +68,7 @@ def user_cache() -> Path:
 def find(name: str) -> Path | None:
     """The weights of a variant: those that the user fetched come before those bundled; None if there are none."""
     candidates = (folder / f"{name}.safetensors" for folder in (user_cache(), BUNDLED))
-    return next((path for path in candidates if path.is_file()), None)
+    return next(filter(os.path.isfile, candidates), None)
 
 
 def save(model: Restorer, path: Path, card: Card, dtype: torch.dtype = torch.float16) -> Card:
@@ -83,7 +84,8 @@ def save(model: Restorer, path: Path, card: Card, dtype: torch.dtype = torch.flo
         The card as written.
     """
     tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
-    partial, card_partial = path.with_suffix(".partial"), path.with_suffix(".json.partial")
+    # Under names that nobody's own file has.
+    partial, card_partial = (path.with_name(f".{secrets.token_hex(8)}.partial") for _ in range(2))
     try:
         save_file(tensors, partial, metadata={"model": card.model})
         written = replace(card, sha256=sha256(partial))
@@ -109,7 +111,7 @@ def read_card(weights: Path) -> Card:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         card = Card(**{**raw, "data": tuple(raw.get("data", ()))})
-        _check_types(card)
+        _check_entries(card)
         return card
     except OSError as error:
         reason = "" if isinstance(error, FileNotFoundError) else f" that can be read: {error.strerror}"
@@ -126,11 +128,28 @@ def read_card(weights: Path) -> Card:
         ) from error
 
 
-def _check_types(card: Card) -> None:
-    """Hold a card's entries against the types of an empty one.
+def card_of(weights: Path, model: str) -> Card:
+    """The card of a weights file that was found by the name of its model.
+
+    Raises:
+        CheckpointError: as ``read_card``; or they are weights of another model.
+    """
+    card = read_card(weights)
+    if card.model != model:
+        raise CheckpointError(
+            f"{weights} holds weights of {card.model}, as its card says",
+            f"weights of {model} under that name",
+            f"Rename it and its card to {card.model}",
+        )
+    return card
+
+
+def _check_entries(card: Card) -> None:
+    """Hold a card's entries against the types of an empty one, and the curves of a set against each other.
 
     Raises:
         TypeError: one is something else.
+        ValueError: curves of a set differ in length.
     """
     for key, usual in vars(Card(model="")).items():
         if not isinstance(getattr(card, key), type(usual)):
@@ -138,6 +157,9 @@ def _check_types(card: Card) -> None:
     curves = [curve for scores in card.metrics.values() for curve in scores.values()]
     if not all(isinstance(value, (int, float)) for curve in curves for value in curve):
         raise TypeError("metrics hold something else than numbers")
+    for name, scores in card.metrics.items():
+        if len({len(curve) for curve in scores.values() if curve}) > 1:
+            raise ValueError(f"the curves of {name} differ in length")
     if not all(isinstance(line, str) for line in card.data):
         raise TypeError("data holds something else than lines")
 

@@ -7,6 +7,7 @@ with ``<model>.json`` beside it.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,7 +38,7 @@ def weights_of(name: str) -> Path:
         SettingError: neither a file nor a model.
         CheckpointError: the model has no weights here.
     """
-    if name.endswith(".safetensors") or Path(name).is_file():
+    if name.endswith(".safetensors") or os.path.isfile(name):
         return Path(name)
     registry.variant(name)
     found = checkpoint.find(name)
@@ -55,18 +56,25 @@ def write_folder(weights: Path, repository: str, folder: Path, licence: str | No
         weights: a ``.safetensors`` file with its card, which is checked as if it were to be used.
         repository: ``owner/name``.
         folder: made if it is not there; must be empty.
-        licence: of the weights; None: as their card says.
+        licence: of the weights, where their card does not state it; None: as the card says.
 
     Returns:
         README, weights and card.
 
     Raises:
         SettingError: not the name of a repository.
-        CheckpointError: the checkpoint is damaged, or its licence does not let it be passed on.
+        CheckpointError: the checkpoint is damaged, its licence does not let it be passed on, or is not ``licence``.
         OutputError: the folder holds something or cannot be written.
     """
     hub.check_repository(repository, "--repo")
     network, card = checkpoint.load(weights)
+    stated = card.licence and not card.licence.startswith(checkpoint.UNLICENSED)
+    if licence is not None and stated and LICENCES.get(licence) != LICENCES.get(card.licence, ""):
+        raise CheckpointError(
+            f"the card of {weights.name} states the licence {card.licence!r}, not {licence!r}",
+            "--licence for weights whose card states none",
+            "Leave out --licence",
+        )
     licence = licence or card.licence
     if licence not in LICENCES:
         raise CheckpointError(

@@ -6,7 +6,10 @@ import base64
 import hashlib
 import http.server
 import json
+import os
 import re
+import socket
+import struct
 import threading
 from collections.abc import Callable
 
@@ -113,6 +116,7 @@ class Hub(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.files: dict[str, bytes] = {}
         self.torn: set[str] = set()  # files whose first transfer breaks off in the middle
+        self.reset: set[str] = set()  # files at whose transfers the connection is reset
         self.asked: list[str] = []
         self.logins: list[str | None] = []
 
@@ -137,6 +141,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
             return self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
         if file not in self.server.files:
             return self._answer(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+        if body and file in self.server.reset:
+            # Closed with nothing to linger for, a socket says RST, not FIN.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return os.close(self.connection.detach())
         content = self.server.files[file]
         headers = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
         span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))

@@ -184,6 +184,7 @@ def test_a_pickle_stays_unopened_whatever_its_name(saved, tmp_path):
         ('{"model": "mtrnn-lite", "settings": {"name": "x"}}', "has no setting 'name'"),
         ('{"model": "mtrnn-lite", "settings": {"residual": "blured"}}', "residual of mtrnn-lite is 'blured'"),
         ('{"model": "mtrnn-lite", "sha256": "00"}', "sha256"),
+        ('{"model": "mtrnn-lite", "metrics": {"set": {"psnr": [20, 21], "ssim": [0.5]}}}', "curves of set differ"),
     ],
 )
 def test_a_card_that_does_not_describe_its_weights_is_refused(saved, card, named):
@@ -210,6 +211,15 @@ def test_weights_whose_card_cannot_be_written_leave_nothing_half_done(saved, tmp
     with pytest.raises(OSError):
         checkpoint.save(network, tmp_path / "new.safetensors", card)
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_saving_leaves_files_of_other_names_alone(saved, tmp_path):
+    own = [tmp_path / "mine.partial", tmp_path / "mine.json.partial"]
+    for path in own:
+        path.write_text("of the user's own")
+    checkpoint.save(*checkpoint.load(saved)[:1], saved, checkpoint.read_card(saved))
+    assert [path.read_text() for path in own] == ["of the user's own"] * 2
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_every_bundled_checkpoint_loads_and_is_open():

@@ -55,6 +55,16 @@ def test_a_transfer_that_breaks_off_is_continued(server, published, monkeypatch)
     assert size // 2 - (1 << 16) <= first <= size // 2, "not from the beginning again"
 
 
+@pytest.mark.parametrize("file", ["nets/lively.json", "nets/lively.safetensors"])
+def test_a_connection_that_is_reset_is_one_line(server, published, file, monkeypatch):
+    server.reset.add(file)
+    with pytest.raises(CheckpointError, match="cannot be fetched: ") as caught:
+        hub.download(published)
+    assert "\n" not in str(caught.value)
+    server.reset.clear()
+    assert checkpoint.sha256(hub.download(published)) == published.sha256
+
+
 def test_the_hub_comes_after_cache_and_checkpoints(server, published, tmp_path, monkeypatch, lively_checkpoint):
     bundled, cache = tmp_path / "bundled", tmp_path / "cache"
     monkeypatch.setattr(checkpoint, "BUNDLED", bundled)
@@ -197,6 +207,18 @@ def test_weights_straight_from_a_run_are_published_once_their_licence_is_said(li
     results = [(result.dataset_name, result.metric_type, result.metric_value) for result in page.data.eval_results]
     assert results == [("streets", "psnr", 19.0), ("made up", "psnr", 24.5), ("made up", "ssim", 0.71)]
     assert "| step | PSNR in dB |\n|---|---|\n| 0 | 20.00 |\n| 1 | 23.00 |\n| 2 | 19.00 |\n" in page.text
+
+
+def test_a_licence_that_the_card_states_is_not_replaced(lively_checkpoint, tmp_path):
+    network, card = checkpoint.load(lively_checkpoint)
+    borrowed = tmp_path / "borrowed.safetensors"
+    checkpoint.save(network, borrowed, replace(card, licence="none stated by the authors; for your own use"))
+    for weights, stated in ((lively_checkpoint, "CC0"), (borrowed, "none stated by the authors")):
+        with pytest.raises(CheckpointError, match=f"states the licence '{stated}.*not 'MIT'"):
+            export.write_folder(weights, "me/nets", tmp_path / "dry", "MIT")
+    assert not (tmp_path / "dry").exists()
+    readme, *_ = export.write_folder(lively_checkpoint, "me/nets", tmp_path / "dry", "CC0-1.0")
+    assert ModelCard.load(readme).data.license == "cc0-1.0"
 
 
 def test_what_may_not_or_cannot_be_published_is_refused(lively_checkpoint, tmp_path):

@@ -7,6 +7,7 @@ The networks here register their layers in that order, so the n-th of a kind is 
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def _layers_of(source: Path) -> dict[tuple[str, int], Tensors]:
         raise CheckpointError(
             f"{source.name} needs the package h5py to be read", "an installation with it", "Run: pip install h5py"
         ) from error
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise CheckpointError(f"there is no file {source}", "a Keras weights file, .h5", "Check the path")
     layers: dict[tuple[str, int], Tensors] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from deblur_demo.errors import CheckpointError
@@ -23,7 +24,7 @@ def read(source: Path, model: str) -> tuple[Tensors, dict]:
         CheckpointError: not a folder, a file is missing, or is not that module's. The message names
             file and key.
     """
-    if not source.is_dir():
+    if not os.path.isdir(source):
         raise CheckpointError(
             f"{source} is not a folder", f"a folder with {', '.join(FILES)}", "Name the folder that holds the six files"
         )
