@@ -30,6 +30,7 @@ from deblur_demo.synthesis.paths import PathSettings, drawn_path, random_paths
 LEVELS = (1, 3, 5, 7, 9, 11, 13)
 MARGIN = 48  # pixels beyond the photo that the motion may uncover, mirrored
 MEGAPIXELS = 2.0  # larger photos are reduced: thirteen frames of them are held at once
+LONGEST_SIDE = 4096  # pixels; longer photos are reduced, too: a square around them is moved
 MOST_POINTS = 2000
 LONGEST = 500.0  # pixels that a path may span: the picture of its kernel grows with the square
 _LONGEST_JSON = 1_000_000
@@ -113,7 +114,7 @@ class Shaken:
 
 
 def shake_photo(photo: Photo, shake: Shake) -> Shaken:
-    """Blur a photo. Beyond 2 megapixels it is reduced first.
+    """Blur a photo. Beyond 2 megapixels, or 4096 pixels a side, it is reduced first.
 
     Args:
         photo: sharp; its depth, alpha, profile and metadata go on to the results.
@@ -231,7 +232,7 @@ def _kernel(camera: Tensor, side: int, level: int) -> ndarray:
 
 
 def _reduced(photo: Photo) -> Photo:
-    small = shrink(photo, MEGAPIXELS)
+    small = shrink(photo, MEGAPIXELS, LONGEST_SIDE)
     if small is photo:
         return photo
     height, width = small.pixels.shape[:2]

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from deblur_demo import metrics
@@ -106,6 +107,13 @@ def test_large_photos_are_reduced_and_deep_ones_stay_deep():
     assert any("reduced" in notice for notice in shaken.blurred.notices)
 
 
+def test_long_photos_are_reduced_however_few_pixels_they_have():
+    long = Photo(np.full((3, 12288, 3), 90, np.uint8))
+    shaken = shake_photo(long, Shake(path=((0, 0),), level=3))
+    assert shaken.blurred.pixels.shape == (1, 4096, 3)
+    assert shaken.blurred.notices == ("The photo was reduced to 4096x1 pixels for the blur lab",)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -153,3 +161,22 @@ def test_the_command_line_blurs_and_repeats(photo, tmp_path, capsys):
     assert metrics.psnr(read_image(tmp_path / "b.png").pixels, expected.blurred.pixels) > 50
     assert main(["blur", str(tmp_path / "sharp.png"), "-o", str(tmp_path / "sharp.png")]) == 1
     assert "is one of the files given" in capsys.readouterr().err
+
+
+def test_the_command_line_says_once_what_was_assumed(photo, tmp_path, capsys):
+    pages = [Image.fromarray(photo.pixels), Image.fromarray(255 - photo.pixels)]
+    pages[0].save(tmp_path / "moving.webp", save_all=True, append_images=pages[1:], lossless=True)
+    words = ["blur", tmp_path / "moving.webp", "-o", tmp_path / "a.png", "--sharp", tmp_path / "truth.png"]
+    assert main([*map(str, words)]) == 0
+    said = f"{tmp_path / 'a.png'}\n  It is an animation: only its first frame is used.\n{tmp_path / 'truth.png'}\n"
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize("flag", ["-o", "--sharp"])
+def test_a_result_of_no_format_is_refused_before_any_is_written(photo, tmp_path, capsys, flag):
+    write_image(photo, tmp_path / "sharp.png")
+    names = {"-o": "new/a.png", "--sharp": "new/truth.png"} | {flag: "new/t.gif"}
+    words = [word for key, name in names.items() for word in (key, str(tmp_path / name))]
+    assert main(["blur", str(tmp_path / "sharp.png"), *words]) == 1
+    assert "t.gif names no format that can be written" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

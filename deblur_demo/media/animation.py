@@ -53,9 +53,7 @@ def frame_of(photo: Photo, label: str) -> ndarray:
     Returns:
         (h,w,3) uint8, at most half a megapixel and 1280 pixels a side.
     """
-    height, width = photo.pixels.shape[:2]
-    fitting = height * width * (LONGEST_SIDE / max(height, width)) ** 2 / 1e6
-    photo = shrink(photo, min(MEGAPIXELS, fitting))
+    photo = shrink(photo, MEGAPIXELS, LONGEST_SIDE)
     image = Image.fromarray(eight_bit(photo.pixels))
     if photo.icc is not None:
         with suppress(ImageCms.PyCMSError, OSError):  # without a profile that works, sRGB is assumed

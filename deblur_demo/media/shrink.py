@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -10,10 +11,10 @@ import numpy as np
 from deblur_demo.media.image import Photo
 
 
-def shrink(photo: Photo, megapixels: float) -> Photo:
-    """The photo itself, or a smaller one of at most so many megapixels (8 and 16 bit alike)."""
+def shrink(photo: Photo, megapixels: float, longest_side: float = math.inf) -> Photo:
+    """The photo itself, or a smaller one of at most so many megapixels and pixels a side (8 and 16 bit alike)."""
     height, width = photo.pixels.shape[:2]
-    scale = (megapixels * 1e6 / (height * width)) ** 0.5
+    scale = min((megapixels * 1e6 / (height * width)) ** 0.5, longest_side / max(height, width))
     if scale >= 1:
         return photo
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
