@@ -6,8 +6,8 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from deblur_demo.errors import InputError, OutputError, SettingError
 from deblur_demo.media import animation
 from deblur_demo.media.clip import is_clip
 from deblur_demo.media.image import ACCEPTED_SUFFIXES, Photo, read_image, write_image, written_kind
-from deblur_demo.media.paths import check_free, check_names, entries, make_folder, write_text
+from deblur_demo.media.paths import check_file, check_free, check_names, entries, make_folder, write_text
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
 from deblur_demo.settings import SIZE
@@ -170,6 +170,28 @@ def _called(path: Path) -> tuple[str, str]:
     return (path.resolve().name,) * 2 if os.path.isdir(path) else (path.stem, path.name)
 
 
+def check_wishes(orders: list[Order], wishes: Iterable[str], keep_metadata: bool) -> None:
+    """Refuse what was asked for and would do nothing: a wish for clips without a clip, one for photos without a photo.
+
+    Args:
+        orders: from ``plan``.
+        wishes: names of the fields of ``clips.ClipJob`` that were asked for.
+        keep_metadata: whether that of photos is to be kept.
+
+    Raises:
+        SettingError: one of them would do nothing.
+        InputError: an input that might have been a clip is not there, or empty.
+    """
+    flags = ["--" + wish.replace("_", "-") for wish in wishes]
+    moving = {order.moving for order in orders}
+    if flags and True not in moving:
+        for order in orders:
+            check_file(order.source, "a clip")
+        raise SettingError(f"{flags[0]} is for clips, and no input is one", "a clip", f"Leave out {flags[0]}")
+    if keep_metadata and False not in moving:
+        raise SettingError("--keep-metadata is for photos, and no input is one", "a photo", "Leave out --keep-metadata")
+
+
 def carry_out(
     order: Order,
     deblurrer: Deblurrer,
@@ -191,13 +213,13 @@ def carry_out(
     Raises:
         DeblurError: something is wrong with this photo or its files; the next may fare better.
     """
+    order = _with_its_truth(order)
     for path in (order.target, order.animation):
         if path is not None:
             check_free(path, order.originals)
-    truth_path = _truth_of(order)
     photo = read_image(order.source, max_megapixels, keep_metadata)
     written_kind(order.target)
-    truth = None if truth_path is None else read_image(truth_path, max_megapixels)
+    truth = None if order.truth is None else read_image(order.truth, max_megapixels)
     first = newest = None
     frames = []
     for event in deblur_image(photo, deblurrer, iterations, truth):
@@ -240,8 +262,9 @@ def carry_out_clip(
     for wish, flag in ((order.steps, "--steps-dir"), (order.animation, "--animation")):
         if wish is not None:
             raise SettingError(f"steps were asked for of the clip {order.source.name}", "photos", f"Leave out {flag}")
+    order = _with_its_truth(order)
     check_free(order.target, order.originals)
-    job = ClipJob(order.source, order.target, truth=_truth_of(order), **wishes)
+    job = ClipJob(order.source, order.target, truth=order.truth, **wishes)
     make_folder(order.target if order.frames else order.target.parent)
     for event in deblur_clip(job, deblurrer, iterations):
         if isinstance(event, FrameReport):
@@ -250,6 +273,12 @@ def carry_out_clip(
             outcome.notices, outcome.output = event.notices, str(order.target)
             outcome.flicker = None if event.flicker is None else (event.flicker_before, event.flicker)
         yield event
+
+
+def _with_its_truth(order: Order) -> Order:
+    """The order with the very picture or clip that is its truth, which counts as given, wherever it lies."""
+    truth = _truth_of(order)
+    return order if truth is None else replace(order, truth=truth, originals=(*order.originals, truth))
 
 
 def _truth_of(order: Order) -> Path | None:

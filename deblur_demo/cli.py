@@ -6,13 +6,19 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from deblur_demo import reports, settings
 from deblur_demo.errors import DeblurError, SettingError
 
+if TYPE_CHECKING:
+    from deblur_demo.batch import Outcome
+
+CLIP_KNOBS = (settings.START, settings.END, settings.CODEC, settings.CRF)
 SHAKE_KNOBS = (
     settings.LEVEL,
     settings.SHIFT,
@@ -102,8 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     clips = deblur.add_argument_group("clips")
     clips.add_argument("--side-by-side", action="store_true", help="show the source to the left of the result")
     clips.add_argument("--resume", action="store_true", help="go on where an interrupted run left OUT")
-    for knob in (settings.START, settings.END, settings.CODEC, settings.CRF):
+    for knob in CLIP_KNOBS:
         knob.add_to(clips)
+    deblur.set_defaults(**{knob.name: None for knob in CLIP_KNOBS})  # so that it is seen which were asked for
 
     blurring = commands.add_parser("blur", help="shake a sharp photo on purpose, so that the truth is known")
     blurring.set_defaults(command=_blur)
@@ -168,55 +175,71 @@ def _deblur(options: argparse.Namespace) -> int:
     from deblur_demo import batch, clips, pipeline
 
     orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation, options.json)
+    of_clips = (*(knob.name for knob in CLIP_KNOBS), "side_by_side", "resume")
+    wishes = {name: value for name in of_clips if (value := getattr(options, name)) is not None and value is not False}
+    batch.check_wishes(orders, wishes, options.keep_metadata)
     knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "size", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)
 
+    wishes |= {"maker": clips.maker(job), "max_megapixels": options.max_megapixels}
     outcomes = []
-    for order in orders:
-        outcome = batch.Outcome(str(order.source))
-        outcomes.append(outcome)
-        if order.moving:
-            wishes = {
-                name: getattr(options, name) for name in ("start", "end", "codec", "crf", "side_by_side", "resume")
-            }
-            work = batch.carry_out_clip(order, deblurrer, job.iterations, outcome, maker=clips.maker(job), **wishes)
-        else:
-            limits = options.max_megapixels, options.keep_metadata, job.size
-            work = batch.carry_out(order, deblurrer, job.iterations, outcome, *limits)
-        try:
-            with closing(work):  # now and not some day: an interrupted clip is finished properly
-                for event in work:
-                    _progress(f"{order.source.name}: {reports.wording(event)}")
-        except DeblurError as error:
-            outcome.error = str(error)
-        _progress("")
-        if outcome.error:
-            print(f"{order.source}: {outcome.error}", file=sys.stderr)
-        else:
-            print(reports.summary(outcome))
-    if options.json:
-        batch.write_report(options.json, job, deblurrer, outcomes)
+    try:
+        for order in orders:
+            outcome = batch.Outcome(str(order.source))
+            outcomes.append(outcome)
+            if order.moving:
+                work = batch.carry_out_clip(order, deblurrer, job.iterations, outcome, **wishes)
+            else:
+                limits = options.max_megapixels, options.keep_metadata, job.size
+                work = batch.carry_out(order, deblurrer, job.iterations, outcome, *limits)
+            _follow(work, order.source, outcome)
+    finally:  # an interrupted batch, too, reports what is done
+        if options.json:
+            batch.write_report(options.json, job, deblurrer, outcomes)
     return int(any(outcome.error for outcome in outcomes))
+
+
+def _follow(work: Generator, source: Path, outcome: Outcome) -> None:
+    """Let the work on one input be done, and say how it goes and what became of it."""
+    try:
+        with closing(work):  # now and not some day: an interrupted clip is finished properly
+            for event in work:
+                _progress(f"{source.name}: {reports.wording(event)}")
+    except DeblurError as error:
+        outcome.error = str(error)
+    except KeyboardInterrupt:
+        outcome.error = "interrupted"
+        raise
+    _progress("")
+    if outcome.error:
+        print(f"{source}: {outcome.error}", file=sys.stderr)
+    else:
+        print(reports.summary(outcome))
 
 
 def _blur(options: argparse.Namespace) -> int:
     from deblur_demo import lab
-    from deblur_demo.media.image import read_image, write_image
+    from deblur_demo.media.image import read_image, write_image, written_kind
     from deblur_demo.media.paths import check_free, check_names, make_folder, write_text
 
     levels = {level: options.levels_dir / f"TL{level:02d}.png" for level in lab.LEVELS if options.levels_dir}
     results = [options.out, *filter(None, [options.sharp]), *levels.values()]
     check_names(results, options.json)
+    for path in results:
+        written_kind(path)
     for path in (*results, *filter(None, [options.json])):
         check_free(path, [options.source])
     wanted = {knob.name: getattr(options, knob.name) for knob in SHAKE_KNOBS}
     shake = lab.read_shake(options.path) if options.path else lab.Shake(**wanted)
     shaken = lab.shake_photo(read_image(options.source), shake)
     photos = [shaken.blurred, *([shaken.sharp] if options.sharp else []), *map(shaken.levels.get, levels)]
+    notices = dict.fromkeys(shaken.blurred.notices)
     for path, photo in zip(results, photos, strict=True):
         make_folder(path.parent)
-        print(path, *write_image(photo, path), sep="\n  ")
+        losses = write_image(photo, path)
+        print(path, *notices, *losses, sep="\n  ")
+        notices = {}  # of the photo as it was read: said once
     if options.json:
         write_text(options.json, shaken.shake.to_json())
     return 0
@@ -278,6 +301,8 @@ def _export(options: argparse.Namespace) -> int:
 def _space(options: argparse.Namespace) -> int:
     from deblur_demo import space
 
+    if options.check and options.dry_run:
+        raise SettingError("--check writes no files", "--dry-run with --push", "Leave out --dry-run")
     if options.check:
         found = space.problems()
         print(*(found or [f"{len(space.belonging())} files, no problem"]), sep="\n")

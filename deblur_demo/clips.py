@@ -47,6 +47,7 @@ class ClipJob:
         truth: the same clip, sharp (a clip or a folder of frames), to measure against; or None.
         resume: whether to go on where an earlier run of the same source, ``maker`` and quality stopped.
         maker: what makes the result (network, weights, iterations), kept in the file.
+        max_megapixels: largest frame accepted, as for ``probe``.
 
     Raises:
         SettingError: a value is out of range, or the end comes before the start.
@@ -62,6 +63,7 @@ class ClipJob:
     truth: Path | None = None
     resume: bool = False
     maker: str = ""
+    max_megapixels: float | None = None
 
     def __post_init__(self):
         for knob in (START, CODEC, CRF):
@@ -157,10 +159,11 @@ def deblur_clip(
         First what the clip is, then for each frame its tiles and its report, at the end the clip's.
 
     Raises:
-        InputError, LimitError: the source is no clip, beyond the budgets, or without a frame in the part.
+        InputError, LimitError: the source is no clip, beyond the budgets, or without a frame in the part; or the
+            truth is no clip of the same frames.
         OutputError: the result cannot be written, or is not one to go on with.
     """
-    info = probe(job.source, job.start, job.end)
+    info = probe(job.source, job.start, job.end, job.max_megapixels)
     notices = list(info.notices)
     size = (2 * info.width, info.height) if job.side_by_side else None
     with ClipWriter(
@@ -185,10 +188,11 @@ def deblur_clip(
 
         with ExitStack() as stack:
             source = stack.enter_context(closing(reading(_part(job.source, job, done - again, notices))))
-            truths = job.truth and stack.enter_context(closing(reading(_part(job.truth, job, done - again, []))))
+            truths = job.truth and stack.enter_context(closing(reading(_truths(job, done - again))))
             put = stack.enter_context(Behind(write)).put if overlapped else write
             waiting: deque[tuple[Frame, Frame | None]] = deque()
-            frames = _handing_over(source, truths, waiting)
+            pairs = _with_truths(source, truths, job, info) if truths else ((frame, None) for frame in source)
+            frames = _handing_over(pairs, waiting)
             for event in stack.enter_context(closing(deblur_frames(deblurrer, frames, iterations))):
                 if isinstance(event, TileDone):
                     yield event
@@ -219,11 +223,11 @@ def maker(job: Job) -> str:
 
 def _tag(job: ClipJob) -> str:
     """Two results with the same tag are parts of the same work."""
-    if job.source.is_file():
+    if os.path.isfile(job.source):
         which = f"{job.source.stat().st_size} bytes"
     else:  # many folders of frames have the same name; where this one lies is nobody's business who gets the result
         which = f"folder {sha256(os.fsencode(job.source.resolve())).hexdigest()[:12]}"
-    source = f"{printable(job.source.name)} ({which}), {job.start:g} s to {job.end or 'end'}"
+    source = f"{printable(job.source.name)} ({which}), {job.start:.15g} s to {job.end or 'end'}"
     side = ", side by side" if job.side_by_side else ""
     quality = "" if becomes_frames(job.target) else f", {job.codec} of crf {job.crf}"
     return f"deblurred: {job.maker}; from {source}{side}{quality}"
@@ -243,22 +247,58 @@ def _part(path: Path, job: ClipJob, skipped: int, notices: list[str]) -> Iterato
     yield from islice(read_frames(path, job.start, job.end, notices), skipped, None)
 
 
+def _truths(job: ClipJob, skipped: int) -> Iterator[Frame]:
+    """Frames of the truth, from the one that belongs to the first of the part on."""
+    if _times_agree(job):
+        yield from _part(job.truth, job, skipped, [])
+    else:
+        before = sum(1 for _ in read_frames(job.source, end=job.start))
+        yield from islice(read_frames(job.truth), before + skipped, None)
+
+
+def _times_agree(job: ClipJob) -> bool:
+    """Whether source and truth tell times alike. A folder makes its own up: beside a file, frames go by number."""
+    return os.path.isdir(job.source) == os.path.isdir(job.truth)
+
+
+def _with_truths(
+    source: Iterator[Frame], truths: Iterator[Frame], job: ClipJob, info: ClipInfo
+) -> Iterator[tuple[Frame, Frame]]:
+    """Every frame and its truth.
+
+    Raises:
+        InputError: the truth has fewer frames or more, or one of another size, or at another time by half a frame.
+    """
+    timed = _times_agree(job)
+    for frame in source:
+        truth = next(truths, None)
+        if truth is None:
+            raise _other_truth(f"ends at frame {frame.index}", info)
+        if truth.pixels.shape != frame.pixels.shape:
+            height, width, _ = truth.pixels.shape
+            raise _other_truth(f"has {width}x{height} pixels at frame {frame.index}", info)
+        if timed and abs(truth.time - frame.time) > (frame.duration or 1 / info.rate) / 2:
+            times = f"shows frame {frame.index} at {float(truth.time):.3f} s, the blurred at {float(frame.time):.3f} s"
+            raise _other_truth(times, info)
+        yield frame, truth
+    # Beside a part that ends by the times of the other kind, the truth goes on.
+    if (timed or job.end is None) and next(truths, None) is not None:
+        raise _other_truth("goes on after the last frame", info)
+
+
+def _other_truth(found: str, info: ClipInfo) -> InputError:
+    return InputError(
+        f"the sharp clip {found}",
+        f"as many frames as the blurred clip, of {info.width}x{info.height} pixels, at the same times",
+        "Use the same clip, uncut, as the truth",
+    )
+
+
 def _handing_over(
-    source: Iterator[Frame], truths: Iterator[Frame] | None, waiting: deque[tuple[Frame, Frame | None]]
+    pairs: Iterator[tuple[Frame, Frame | None]], waiting: deque[tuple[Frame, Frame | None]]
 ) -> Iterator[Tensor]:
     """Frames as the networks take them, each (1, 3, H, W); the originals wait for their result."""
-    for frame in source:
-        truth = None
-        if truths is not None:
-            truth = next(truths, None)
-            if truth is None or truth.pixels.shape != frame.pixels.shape:
-                found = "ends" if truth is None else "has {1}x{0} pixels".format(*truth.pixels.shape)
-                height, width, _ = frame.pixels.shape
-                raise InputError(
-                    f"the sharp clip {found} at frame {frame.index}",
-                    f"as many frames as the blurred clip, of {width}x{height} pixels",
-                    "Use the same clip, uncut, as the truth",
-                )
+    for frame, truth in pairs:
         waiting.append((frame, truth))
         yield to_tensor(frame.pixels)
 

@@ -20,7 +20,7 @@ from deblur_demo import metrics
 from deblur_demo.cli import main
 from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_clip, expected_frames, maker
 from deblur_demo.errors import InputError, OutputError, SettingError
-from deblur_demo.media.clip import probe, read_frames
+from deblur_demo.media.clip import ClipWriter, probe, read_frames
 from deblur_demo.media.frames import to_pixels, to_tensor, window
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.pipeline import Job, open_deblurrer, resolve
@@ -173,6 +173,70 @@ def test_the_truth_gives_figures_for_every_frame(clip_job, deblurrer, tmp_path):
     (tmp_path / "truth" / "frame_000005.png").unlink()
     with pytest.raises(InputError, match="ends at frame 5"):
         list(deblur_clip(job, deblurrer, 1))
+
+
+def retimed(clip: Path, target: Path, factor: int | Fraction, count: int = 6) -> Path:
+    """The first frames of a clip, ``factor`` times as slow, as H.264."""
+    with ClipWriter(replace(probe(clip), sounds=()), target) as writer:
+        for frame in islice(read_frames(clip), count):
+            writer.write(replace(frame, time=frame.time * factor, duration=frame.duration * factor))
+        writer.close(complete=True)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("factor", "count", "found"),
+    [
+        (2, 6, "shows frame 1 at 0.066 s, the blurred at 0.033 s"),
+        (Fraction(1, 2), 6, "shows frame 3 at 0.100 s, the blurred at 0.200 s"),
+        (1, 5, "ends at frame 5"),
+    ],
+)
+def test_a_truth_of_other_moments_is_refused(clip_job, deblurrer, tmp_path, factor, count, found):
+    same = retimed(clip_job.source, tmp_path / "same.mp4", 1)
+    reports = [e for e in deblur_clip(replace(clip_job, truth=same), deblurrer, 1) if isinstance(e, FrameReport)]
+    for report, truth in zip(reports, read_frames(same), strict=True):
+        assert report.psnr == metrics.psnr(report.restored, truth.pixels)
+    other = retimed(clip_job.source, tmp_path / "other.mp4", factor, count)
+    with pytest.raises(InputError, match=f"the sharp clip {found}"):
+        list(deblur_clip(replace(clip_job, truth=other), deblurrer, 1))
+
+
+def test_a_longer_truth_is_refused_and_a_part_finds_its_own_in_it(clip_job, deblurrer, tmp_path):
+    for index, frame in enumerate(read_frames(clip_job.source)):
+        write_image(Photo(255 - frame.pixels), _made(tmp_path / "truth") / f"frame_{index:06d}.png")
+    # From 0.15 s on these are frames 3 and 4; in a folder, whose times are made up, frame 4 is at 0.167 s.
+    job = replace(clip_job, truth=tmp_path / "truth", start=0.15, end=0.3)
+    for target in (clip_job.target, tmp_path / "frames"):
+        events = list(deblur_clip(replace(job, target=target), deblurrer, 1))
+        reports = [event for event in events if isinstance(event, FrameReport)]
+        assert [report.psnr_before for report in reports] == [
+            metrics.psnr(report.blurred, 255 - report.blurred) for report in reports
+        ]
+        assert [report.time for report in reports] == list(CLIP_TIMES[3:5])
+    write_image(Photo(255 - frame.pixels), tmp_path / "truth" / "frame_000006.png")
+    with pytest.raises(InputError, match="the sharp clip goes on after the last frame"):
+        list(deblur_clip(replace(job, start=0.0, end=None), deblurrer, 1))
+
+
+def test_a_part_that_begins_a_moment_earlier_is_another_work(clip_job, deblurrer, tmp_path):
+    long = retimed(clip_job.source, tmp_path / "long.mp4", 3000)  # the last frames are at 699 s and 1500 s
+    job = replace(clip_job, source=long, start=699.0001)
+    assert [e.time for e in deblur_clip(job, deblurrer, 1) if isinstance(e, FrameReport)] == [1500]
+    with pytest.raises(OutputError, match="continued: it was made with other settings"):
+        list(deblur_clip(replace(job, start=698.9999, resume=True), deblurrer, 1))
+
+
+def test_a_truth_that_lies_where_the_result_would_go_stays_whole(deblur, sharp_photo, tmp_path, capsys):
+    for name, count in (("blur/c1", 2), ("sharp/c1", 3)):
+        (tmp_path / name).mkdir(parents=True)
+        for index in range(count):
+            write_image(Photo(np.roll(sharp_photo.pixels, index, 1)), tmp_path / name / f"frame_{index:06d}.png")
+    before = {path: path.read_bytes() for path in (tmp_path / "sharp").rglob("*.*")}
+    words = [tmp_path / "blur" / "c1", "-o", tmp_path / "sharp", "--truth", tmp_path / "sharp"]
+    assert deblur(*words, iterations=1) == 1
+    assert "c1 is one of the files given" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "sharp").rglob("*.*")} == before
 
 
 def test_truths_of_several_clips_come_from_a_folder(deblur, shaky_clip, sharp_photo, tmp_path, capsys):

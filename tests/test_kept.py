@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -80,6 +81,29 @@ def test_results_go_into_a_folder_of_references_under_new_names_only(deblur, sha
     assert deblur(shaky, "-o", folder / "result.png", "--truth", folder) == 0
 
 
+def test_a_reference_behind_a_link_is_kept_too(deblur, shaky, tmp_path, sharp_photo, capsys):
+    write_image(sharp_photo, tmp_path / "truth.png")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "shaky.png").symlink_to(tmp_path / "truth.png")
+    before = (tmp_path / "truth.png").read_bytes()
+    assert deblur(shaky, "-o", tmp_path / "truth.png", "--truth", tmp_path / "links", iterations=1) == 1
+    assert "is one of the files given" in capsys.readouterr().err
+    assert (tmp_path / "truth.png").read_bytes() == before
+
+
+def test_no_report_takes_the_place_of_a_card(shaky, lively_checkpoint, tmp_path, capsys):
+    for suffix in (".safetensors", ".json"):
+        (tmp_path / f"mine{suffix}").write_bytes(lively_checkpoint.with_suffix(suffix).read_bytes())
+    (tmp_path / "link.json").symlink_to(tmp_path / "mine.json")
+    before = (tmp_path / "mine.json").read_bytes()
+    deblurring = ["deblur", shaky, "--checkpoint", tmp_path / "mine.safetensors", "--iterations", 1, "--device", "cpu"]
+    for words in (deblurring, ["blur", shaky]):
+        for name in ("mine.json", "link.json"):
+            assert main([*map(str, words), "-o", str(tmp_path / "out.png"), "--json", str(tmp_path / name)]) == 1
+            assert f"{name} is the card of weights" in capsys.readouterr().err
+    assert (tmp_path / "mine.json").read_bytes() == before and not (tmp_path / "out.png").exists()
+
+
 def frames_folder(path: Path, sharp: np.ndarray, count: int = 4, **parts: object) -> Path:
     path.mkdir(parents=True)
     for index in range(count):
@@ -156,12 +180,14 @@ def test_frames_keep_their_profile_and_their_names_dots(deblur, sharp_photo, tmp
 
 @pytest.mark.skipif(os.name != "posix", reason="a terminal of its own, and signals")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
-def test_who_ends_it_gets_a_clip_of_what_is_done(shaky_clip, lively_checkpoint, tmp_path, number):
-    words = ["-o", tmp_path / "out.mp4", "--checkpoint", lively_checkpoint, "--device", "cpu"]
+def test_who_ends_it_gets_what_is_done_and_a_report(shaky_clip, shaky_photo, lively_checkpoint, tmp_path, number):
+    write_image(Photo(shaky_photo.pixels[:16, :16]), tmp_path / "photo.png")
+    inputs, out = [tmp_path / "photo.png", shaky_clip], tmp_path / "out"
+    words = ["-o", out, "--json", tmp_path / "r.json", "--checkpoint", lively_checkpoint, "--device", "cpu"]
     words += ["--iterations", "10", "--ensemble", "8"]  # so that the signal comes long before the end
     screen, terminal = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "deblur_demo", "deblur", *map(str, [shaky_clip, *words])],
+        [sys.executable, "-m", "deblur_demo", "deblur", *map(str, [*inputs, *words])],
         cwd=ROOT,
         stderr=terminal,
         preexec_fn=lambda: signal.signal(getattr(signal, number), signal.SIG_DFL),
@@ -173,15 +199,30 @@ def test_who_ends_it_gets_a_clip_of_what_is_done(shaky_clip, lively_checkpoint, 
     process.send_signal(getattr(signal, number))
     assert process.wait(timeout=60) == 130
     os.close(screen)
-    assert 1 <= len(list(read_frames(tmp_path / "out.mp4"))) < 6
-    assert os.listdir(tmp_path) == ["out.mp4"]
+    frames = len(list(read_frames(out / "shaky.mp4")))
+    assert sorted(os.listdir(out)) == ["photo.png", "shaky.mp4"] and 1 <= frames < 6
+    photo, clip = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert (photo["output"], photo["error"], len(photo["steps"])) == (str(out / "photo.png"), None, 11)
+    assert (clip["output"], clip["error"], len(clip["frames"])) == (None, "interrupted", frames)
 
 
-def test_what_stops_the_program_leaves_one_line(deblur, shaky, tmp_path, capsys):
+def test_what_stops_the_program_leaves_one_line(deblur, shaky, shaky_clip, tmp_path, monkeypatch, capsys):
     long = tmp_path / f"{300 * 'x'}.png"
     for words in (["-o", long], ["-o", tmp_path / "a.png", "--truth", long]):
         assert deblur(shaky, *words) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1
+    for words in (["-o", long.with_suffix(".mp4")], ["-o", tmp_path / "a.mp4", "--truth", long]):
+        assert deblur(shaky_clip, *words, iterations=1) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "File name too long" in line
+    for model in ("mtrnn", "dmphn", "carlo"):
+        words = ["convert", str(long), "-o", str(tmp_path / "out.safetensors"), "--model", model]
+        assert main(words) == 1 and len(capsys.readouterr().err.splitlines()) == 1
+    assert main(["export", str(long), "--repo", "me/nets"]) == 1
+    monkeypatch.setenv("DEBLUR_CACHE", str(long))
+    assert main(["export", "mtrnm", "--repo", "me/nets"]) == 1
+    assert main(["export", "sgenet", "--repo", "me/nets"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 3
     for place in (".", shaky / "x.safetensors", tmp_path / "shaky.pt"):
         assert main(["deblur", str(shaky), "-o", str(tmp_path / "a.png"), "--checkpoint", str(place)]) == 1
         assert len(capsys.readouterr().err.splitlines()) == 1

@@ -119,6 +119,8 @@ def test_a_dry_run_writes_what_the_page_needs_and_nothing_else(tmp_path, capsys)
         assert (folder / path).read_bytes() == (ROOT / path).read_bytes()
     assert main(["space", "--push", "me/app", "--dry-run", str(folder)]) == 1
     assert "is not empty" in capsys.readouterr().err
+    assert main(["space", "--check", "--dry-run", str(tmp_path / "x")]) == 1
+    assert "--check writes no files" in capsys.readouterr().err and not (tmp_path / "x").exists()
     assert main(["space", "--push", "app", "--dry-run", str(tmp_path / "x")]) == 1
     assert "owner/name" in capsys.readouterr().err and not (tmp_path / "x").exists()
 

@@ -7,6 +7,7 @@ and how (``container``), frames in (``clip_reader``, ``frame_folder``) and out (
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -49,18 +50,20 @@ def is_clip(path: Path) -> bool:
         return False
 
 
-def probe(path: Path, start: float = 0.0, end: float | None = None) -> ClipInfo:
+def probe(path: Path, start: float = 0.0, end: float | None = None, max_megapixels: float | None = None) -> ClipInfo:
     """Look at a clip, decoding its first frame.
 
     Args:
         path: a file or a folder of frames. It is only ever a path: a URL is not fetched.
         start, end: seconds of the part that is wanted; the budgets apply to it. None: to the end.
+        max_megapixels: largest frame accepted, as far as ``MAX_CLIP_MEGAPIXELS`` allows it; None:
+            ``settings.MAX_MEGAPIXELS``.
 
     Raises:
         InputError: not a clip, damaged, or without moving pictures.
         LimitError: beyond ``MAX_CLIP_FRAMES``, ``MAX_CLIP_MINUTES`` or ``MAX_CLIP_MEGAPIXELS``.
     """
-    return probe_folder(path, start, end) if path.is_dir() else probe_file(path, start, end)
+    return (probe_folder if os.path.isdir(path) else probe_file)(path, start, end, max_megapixels)
 
 
 def read_frames(
@@ -77,19 +80,19 @@ def read_frames(
         InputError: as ``probe``; or the size changes in mid-stream, after the frames before it were yielded.
         LimitError: as ``probe``; or there are more frames than declared and allowed.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         return read_folder(path, start, end)
     return read_file(path, start, end, [] if notices is None else notices)
 
 
 def becomes_frames(target: Path) -> bool:
     """Whether what is written there is a folder of frames rather than a file."""
-    return target.is_dir() or not target.suffix
+    return os.path.isdir(target) or not target.suffix
 
 
 def tag_of(path: Path) -> str:
     """The tag of a clip that ``ClipWriter`` has written, "" if it has none or is no clip."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return tag_of_folder(path)
     try:
         with container.opened(path) as clip:

@@ -30,7 +30,9 @@ DAMAGED = "It is damaged: some frames were left out, and those after them may sh
 TIMES_MENDED = "Some of its frames have no time of their own: it was set to follow the frame before."
 
 
-def probe_file(path: Path, start: float = 0.0, end: float | None = None) -> ClipInfo:
+def probe_file(
+    path: Path, start: float = 0.0, end: float | None = None, max_megapixels: float | None = None
+) -> ClipInfo:
     """What is known of a video file; see ``clip.probe``."""
     with opened(path) as clip:
         name = shown(path)
@@ -39,7 +41,7 @@ def probe_file(path: Path, start: float = 0.0, end: float | None = None) -> Clip
             raise InputError(f"{name} has no frame that can be decoded", "at least one intact frame", "Export it again")
         degrees, _ = decoded.orientation(first)
         width, height = (first.height, first.width) if degrees % 180 else (first.width, first.height)
-        check_frame_size(name, width, height)
+        check_frame_size(name, width, height, max_megapixels)
         seconds, rate = _length(clip, name)
         _check_length(name, clip.video.frames, seconds, start, end)
         frames = clip.video.frames or None
@@ -77,13 +79,14 @@ def read_file(path: Path, start: float, end: float | None, notices: list[str]) -
             return
 
 
-def check_frame_size(name: str, width: int, height: int) -> None:
-    """Refuse frames beyond the budget.
+def check_frame_size(name: str, width: int, height: int, max_megapixels: float | None = None) -> None:
+    """Refuse frames beyond the budget; ``max_megapixels`` as for ``clip.probe``.
 
     Raises:
         LimitError: the message says the budget.
     """
-    limit = min(settings.MAX_CLIP_MEGAPIXELS.current(), settings.MAX_MEGAPIXELS.current())
+    wanted = settings.MAX_MEGAPIXELS.current() if max_megapixels is None else max_megapixels
+    limit = min(settings.MAX_CLIP_MEGAPIXELS.current(), wanted)
     if width * height > limit * 1e6:
         raise LimitError(
             f"{name} has frames of {width} x {height} pixels, {width * height / 1e6:.1f} megapixels",

@@ -80,7 +80,7 @@ def find(codec: str, suffix: str, size: tuple[int, int], name: str) -> Encoder:
     if suffix not in last.suffixes:
         known = {suffix for (*_, encoder) in ENCODERS.values() for suffix in encoder.suffixes}
         found = f"{name} is no file for {codec}" if suffix in known else f"{name} names no format of clips"
-        accepted = f"a name that ends in {' or '.join(last.suffixes)} for {codec}, or a folder"
+        accepted = f"a name that ends in {' or '.join(last.suffixes)} for {codec}; for a folder of frames also a folder"
         raise OutputError(found, accepted, "Choose one of these")
     return next((encoder for encoder in hardware if _opens(encoder, size)), last)
 

@@ -29,16 +29,18 @@ def is_folder_of_frames(path: Path) -> bool:
     return path.is_dir() and any(map(_series, path.iterdir()))
 
 
-def probe_folder(path: Path, start: float = 0.0, end: float | None = None) -> ClipInfo:
+def probe_folder(
+    path: Path, start: float = 0.0, end: float | None = None, max_megapixels: float | None = None
+) -> ClipInfo:
     """What is known of a folder of frames; see ``clip.probe``."""
     paths = _frames(path)
     most = settings.MAX_CLIP_FRAMES.current()
     wanted = len(range(*_part(len(paths), start, end)))
     if wanted > most:
         raise LimitError(f"{shown(path)} has {wanted} frames", f"at most {most} frames", "Choose a shorter part")
-    photo = read_image(paths[0])
+    photo = read_image(paths[0], max_megapixels)
     height, width = photo.pixels.shape[:2]
-    check_frame_size(shown(paths[0]), width, height)
+    check_frame_size(shown(paths[0]), width, height, max_megapixels)
     notices = [f"The folder does not say how fast it is: it is shown at {RATE} frames a second."]
     if photo.pixels.dtype.itemsize == 2:
         notices.append("Its 16 bits per channel were rounded to 8.")

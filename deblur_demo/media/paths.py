@@ -101,10 +101,11 @@ def check_names(results: Iterable[Path], report: Path | None) -> None:
     Args:
         results: files to be written.
         report: a file for a report on them. It may replace nothing but another one: a photo that follows the flag is
-            easily taken for its name.
+            easily taken for its name, and the card of weights is a .json, too.
 
     Raises:
-        OutputError: two have the same name; or there is such a file as the report, and it is not called .json.
+        OutputError: two have the same name; or there is such a file as the report, and it is not called .json, or
+            is a card.
     """
     taken = set()
     for path in (*results, *filter(None, [report])):
@@ -112,8 +113,11 @@ def check_names(results: Iterable[Path], report: Path | None) -> None:
         if place in taken:
             raise OutputError(f"{path} would hold two results", "a name for each", "Change one of them")
         taken.add(place)
-    if report and os.path.isfile(report) and report.suffix.lower() != ".json":
-        raise OutputError(f"{report} exists and is no report", "a new name, or a .json to replace", "Change --json")
+    if report and os.path.isfile(report):
+        card = any(os.path.isfile(path.with_suffix(".safetensors")) for path in (report, report.resolve()))
+        if card or report.suffix.lower() != ".json":
+            found = f"{report} is the card of weights" if card else f"{report} exists and is no report"
+            raise OutputError(found, "a new name, or a report's .json to replace", "Change --json")
 
 
 def make_folder(path: Path) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deblur_demo.errors import InputError, LimitError
-from deblur_demo.media.clip import ClipWriter, is_clip, probe, read_frames, tag_of
+from deblur_demo.errors import InputError, LimitError, OutputError
+from deblur_demo.media import encoders
+from deblur_demo.media.clip import ClipWriter, becomes_frames, is_clip, probe, read_frames, tag_of
 from deblur_demo.media.container import CUT_SHORT
 from deblur_demo.media.declared import MOST_BOXES, cut_short
 
@@ -286,6 +287,27 @@ def test_55_budgets_of_the_settings(home, clips, monkeypatch):
     monkeypatch.setenv("DEBLUR_MAX_CLIP_MEGAPIXELS", "0.01")
     assert probe(path).width == 64
     assert_rejected(clips.make(home / "b.mp4", size=(128, 96)), LimitError, "0.0 megapixels")
+
+
+def test_55_the_largest_frame_that_someone_asks_for(home, clips, kit):
+    (home / "a").mkdir()
+    (home / "a" / "frame_000000.png").write_bytes(kit.png(clips.picture(0, 128, 96)))
+    for path in (clips.make(home / "a.mp4", size=(128, 96)), home / "a"):
+        assert probe(path, max_megapixels=0.0123).width == 128
+        assert_rejected(path, LimitError, "at most 0.0122 ", act=lambda path: probe(path, max_megapixels=0.0122))
+
+
+def test_a_name_too_long_for_the_disk(home):
+    long = home / (300 * "x")
+    for act in (probe, lambda path: list(read_frames(path))):
+        assert_rejected(long, found="File name too long", act=act)
+    assert (tag_of(long), is_clip(long), becomes_frames(long)) == ("", False, True)
+
+
+def test_another_name_is_advised_in_words_that_hold(home):
+    with pytest.raises(OutputError) as caught:
+        encoders.find("h264", ".gif", (64, 48), "a.gif")
+    assert caught.value.accepted == "a name that ends in .mp4 for h264; for a folder of frames also a folder"
 
 
 def test_folder_whose_frames_differ(home, clips, kit):
