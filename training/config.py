@@ -55,6 +55,10 @@ class Neighbours:
     period: int = 13
     shift: int = 0
 
+    def border(self, frames: int) -> int:
+        """Pixels around a crop that a window of so many frames is moved in; a single frame stays."""
+        return self.shift if frames > 1 else 0
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -94,7 +98,7 @@ class Recipe:
         updates: optimiser steps of the whole schedule, over all goes.
         batch: crops in a batch, over all processes.
         accumulate: pieces that a batch is drawn and computed in, one after another or on as many
-            processes; the result is the same.
+            processes, with the same result. Another number of pieces draws other crops.
         crop: side of a crop in pixels.
         late_crop: side of the crops after ``late_from``; 0: the same.
         late_from: share of the run after which crops are larger.
@@ -163,6 +167,11 @@ class Recipe:
         """Learning rate of one update, counted from 0, after some plateaus."""
         rise = min(1.0, (update + 1) / max(1, self.warmup))
         return self.rate * rise * self.schedule.share(update, self.updates, plateaus)
+
+    @property
+    def largest_crop(self) -> int:
+        """Side of the largest crops of the run."""
+        return max(self.crop, self.late_crop)
 
     def crop_at(self, update: int) -> int:
         """Side of the crops at one update."""

@@ -100,9 +100,10 @@ class Learner:
         self._begin()
         for window, estimate, goal in zip(windows, estimates, goals, strict=True):
             learning, rest = slice(None, len(goal)), slice(len(goal), None)
-            predictions, state = self._predict(window[learning], _part(estimate, learning))
-            loss = self.objective.loss(predictions, goal) / len(windows)
-            self._machine.backward(loss, self._network, last=len(new) == len(windows) - 1)
+            with self._machine.piece(self._network, last=len(new) == len(windows) - 1):
+                predictions, state = self._predict(window[learning], _part(estimate, learning))
+                loss = self.objective.loss(predictions, goal) / len(windows)
+                self._machine.backward(loss)
             total += loss.detach()
             made = [_result(predictions, state)]
             if len(window) > len(goal):

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from math import isfinite, isinf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +71,7 @@ class Trainer:
         skipped: updates left out because the loss was not finite.
         minutes: spent so far, over all goes.
         best: highest mean gain of a validation so far, dB; minus infinity before the first.
-        validated: update up to which the validations that were due have been made.
+        validated: update up to which the validations that were due have been made, or do not fit into a go.
         data: lines of all sets that the weights have learned from, over all goes and before the first.
         changes: what is different in the recipe since the state was written, in words.
     """
@@ -147,12 +147,18 @@ class Trainer:
         lately: deque[float] = deque(maxlen=5)  # seconds that batches took
         longest = 0.0
         spent_before = self.minutes
-        with Deadline(minutes, overtime) as deadline:
-            told = onlooker(self) if self.machine.main else Onlooker(self)
+        with (
+            Deadline(minutes, overtime) as deadline,
+            closing(onlooker(self) if self.machine.main else Onlooker(self)) as told,
+        ):
             while self.update < self.recipe.updates:
                 # One that the last go gave up is made up for, at the same update.
                 if self._validation_due() and not self.validate(validation, told, deadline):
-                    break
+                    if lately or self.machine.any(deadline.terminated):
+                        break
+                    # A whole go was too short for it, and so would be those to come: none of them would train.
+                    self.validated = self.update
+                    self._write()
                 begun, crop = time.monotonic(), self.recipe.crop_at(self.update)
                 loss, rate = self.train_batch()
                 now = time.monotonic()
@@ -172,7 +178,6 @@ class Trainer:
             self._write()
             if validation and self.update > self.validated:
                 self.validate(validation, told, deadline)
-            told.close()
         return self.machine.any(deadline.terminated)
 
     def train_batch(self) -> tuple[float, float]:
@@ -227,7 +232,7 @@ class Trainer:
             deadline: of the go.
 
         Returns:
-            Whether there was time for it; if not, nothing has changed.
+            Whether there was time for it; if not, nothing has changed, and a line says so.
         """
         rows = {}
         if validation and self.machine.main:
@@ -239,6 +244,8 @@ class Trainer:
         for name, row in rows.items():
             told.validation(name, row, validation[name])
         if self.machine.any(self.machine.main and bool(validation) and not rows):
+            if self.machine.main:
+                print(f"update {self.update:,}: no time for the validation", flush=True)
             return False
         gain = self.machine.from_main(mean_gain(rows))
         if self._validation_due():

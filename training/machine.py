@@ -56,7 +56,7 @@ class Machine:
 
     @property
     def fused(self) -> bool:
-        """Whether optimisers step all weights at once, in a kernel that ``step`` can hold back."""
+        """Whether torch's optimisers step all weights at once, in a kernel that ``step`` can hold back."""
         return self.device.type in ("cpu", "cuda")
 
     def pieces(self, batch: int, accumulate: int) -> int:
@@ -101,16 +101,18 @@ class Machine:
             warnings.simplefilter("ignore", FutureWarning)
             return self._accelerator.prepare_model(network)
 
-    def backward(self, loss: Tensor, network: nn.Module, last: bool) -> None:
-        """Add the gradients of a loss, of one piece of a batch.
+    def piece(self, network: nn.Module, last: bool) -> AbstractContextManager:
+        """Within it, the network sees one piece of a batch, forward and backward.
 
         Args:
-            loss: of this process.
-            network: as ``shared`` returned it.
+            network: as ``shared`` returned it. Its forward pass decides whether gradients are exchanged.
             last: whether it is the last piece, after which the processes exchange gradients.
         """
-        with nullcontext() if last or self._accelerator is None else self._accelerator.no_sync(network):
-            self.scaler.scale(loss).backward()
+        return nullcontext() if last or self._accelerator is None else self._accelerator.no_sync(network)
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss, of one piece of a batch on this process."""
+        self.scaler.scale(loss).backward()
 
     def step(self, optimiser: torch.optim.Optimizer, clip: float, loss: Tensor) -> Tensor:
         """Update the weights unless something is not finite, and forget the gradients.
@@ -128,8 +130,8 @@ class Machine:
         norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
         # A loss that is not a number can have a finite gradient.
         fine = torch.isfinite(norm + loss)
-        if optimiser.defaults.get("fused") and not self.scaler.is_enabled():
-            # A fused step looks at this on the device and leaves everything as it is; nobody waits for the answer.
+        if getattr(optimiser, "_step_supports_amp_scaling", False) and not self.scaler.is_enabled():
+            # Muon and fused steps look at this on the device and leave all as it is; nobody waits for the answer.
             optimiser.found_inf = (~fine).float()
             optimiser.step()
         elif fine:

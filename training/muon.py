@@ -28,7 +28,14 @@ class Muon(Optimizer):
     """One momentum for all weights, orthogonalised; a bias is a map from a single number.
 
     ``torch.optim.Muon`` takes matrices alone, no kernels and no biases.
+
+    Attributes:
+        found_inf: 1, on the device, where the next steps are to leave weights and momenta as they are, else 0;
+            None is 0. So are torch's fused optimisers held back, without anybody waiting for the device.
     """
+
+    found_inf: Tensor | None = None
+    _step_supports_amp_scaling = True  # torch's word for optimisers that look at it
 
     def __init__(self, groups: Iterable[dict], lr: float, momentum: float = 0.95):
         """Begin without momentum.
@@ -42,14 +49,16 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:
-        """Update the weights that have a gradient."""
+        """Update the weights that have a gradient, unless ``found_inf`` forbids it."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if not weights:
                 continue
+            held = self._held(weights[0].device)
             momenta = [self._momentum(weight) for weight in weights]
-            gradients = [weight.grad for weight in weights]
-            torch._foreach_mul_(momenta, group["momentum"])
+            # Zeros are chosen, not multiplied with: NaN times 0 is NaN.
+            gradients = [torch.where(held, 0.0, weight.grad) for weight in weights]
+            torch._foreach_mul_(momenta, torch.where(held, 1.0, group["momentum"]))
             torch._foreach_add_(momenta, gradients)
             # Nesterov's look ahead.
             ahead = torch._foreach_add(gradients, momenta, alpha=group["momentum"])
@@ -60,8 +69,12 @@ class Muon(Optimizer):
             for shape, layers in alike.items():
                 steps = orthogonal(torch.stack([matrix for _, matrix in layers]))
                 size = _SIZE * sqrt(max(steps.shape[1:]))
-                for (weight, _), step in zip(layers, steps, strict=True):
-                    weight.add_(step.reshape(shape), alpha=-group["lr"] * size)
+                steps = torch.where(held, 0.0, steps.float()).reshape(-1, *shape)
+                torch._foreach_add_([weight for weight, _ in layers], [*steps], alpha=-group["lr"] * size)
+
+    def _held(self, device: torch.device) -> Tensor:
+        """Whether this step is to change nothing, on the device."""
+        return torch.zeros((), dtype=torch.bool, device=device) if self.found_inf is None else self.found_inf.bool()
 
     def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]

@@ -27,7 +27,7 @@ def write_shards(index: Path, data: bytes, size: int) -> list[Path]:
     Returns:
         The shards, in order.
     """
-    edition = _Index.read(index).edition + 1 if index.is_file() else 1
+    edition = _last_edition(index) + 1
     starts = range(0, max(1, len(data)), size)
     entry = _Index(edition, len(starts), hashlib.sha256(data).hexdigest())
     shards = entry.shards(index)
@@ -59,9 +59,23 @@ def read_shards(index: Path) -> bytes:
 
 def delete_shards(index: Path, but: list[Path]) -> None:
     """Delete an index' shards except some, also those of a set whose index was never written."""
-    for path in index.parent.iterdir():
-        if re.fullmatch(re.escape(index.stem) + r"-\d+-\d+\.shard", path.name) and path not in but:
+    for path in _editions(index):
+        if path not in but:
             path.unlink()
+
+
+def _last_edition(index: Path) -> int:
+    """The one that an index names; where it cannot say, the highest among the shards beside it, 0 without any."""
+    try:
+        return _Index.read(index).edition
+    except InputError:
+        return max(_editions(index).values(), default=0)
+
+
+def _editions(index: Path) -> dict[Path, int]:
+    """All shards beside an index that are named after it."""
+    named = re.compile(re.escape(index.stem) + r"-(\d+)-\d+\.shard")
+    return {path: int(match[1]) for path in index.parent.iterdir() if (match := named.fullmatch(path.name))}
 
 
 @dataclass(frozen=True)

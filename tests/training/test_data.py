@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from deblur_demo.errors import InputError, OutputError
 from deblur_demo.synthesis.camera import CameraSettings
 from training.__main__ import main
 from training.config import Augment, Recipe, Shares
 from training.data.augment import side_to_enlarge
-from training.data.batches import apportion, draw_batch
+from training.data.batches import draw_batch
 from training.data.corpus import Corpus, Series, load_corpus
 from training.data.files import SOURCES, Files, write_sources
 from training.data.held_out import held_out
@@ -191,15 +193,6 @@ def test_a_numbered_pair_of_another_size_is_no_neighbour():
     assert pairs.near(2, -1)[0] is pictures[2]
 
 
-def test_photos_left_out_are_counted(tmp_path: Path):
-    for side in (63, 64, 65):
-        write(tmp_path / f"photos/{side}.png", np.zeros((side, 90, 3), np.uint8))
-    assert str(load_corpus(tmp_path, CPU)) == "3 photos, 0 clips, 0 pairs"
-    said = "2 photos (1 smaller than a crop and its room, 64 pixels, left out), 0 clips, 0 pairs"
-    for limit in (None, 0):
-        assert str(load_corpus(tmp_path, CPU, least_side=64, limit=limit)) == said
-
-
 def test_an_empty_picture_is_named(tmp_path: Path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/a.jpg").touch()
@@ -217,19 +210,34 @@ def test_sources_are_read_as_they_were_written_and_added_to(tmp_path: Path):
     assert (tmp_path / SOURCES).read_text(encoding="utf-8") == "Fotos von Jürgen\nMore of them, MIT\n"
 
 
-def test_apportion_is_nearest_to_the_shares():
-    everything, all_equal = (True,) * 4, Shares(photos=1, clips=1, pairs=1)
-    assert apportion(8, Shares(photos=0.45, clips=0.2, pairs=0.35), everything) == (4, 1, 3, 0)
-    assert apportion(3, all_equal, everything) == (1, 1, 1, 0)
-    assert apportion(5, all_equal, (True, False, False, False)) == (5, 0, 0, 0)
-    with pytest.raises(InputError, match="shares"):
-        apportion(5, all_equal, (False, False, False, True))
-
-
 def test_a_batch_follows_from_its_index(corpus: Corpus, recipe: Recipe):
     one, same, other = (draw_batch(corpus, recipe, index, 32, one_stage=False) for index in (4, 4, 5))
     assert torch.equal(one.runs[0][0], same.runs[0][0]) and one.runs[0][1] == same.runs[0][1]
     assert not torch.equal(one.runs[0][0], other.runs[0][0])
+
+
+class Drawn(TorchFunctionMode):
+    """Notes the few numbers that decide, not the many of pixels, by the generator they come from."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers = defaultdict(set)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **kwargs or {})
+        if function is torch.rand and made.numel() <= 64:
+            self.numbers[id(kwargs["generator"])] |= set(made.flatten().tolist())
+        return made
+
+
+def test_what_is_enlarged_is_not_what_moves_farthest(corpus: Corpus, recipe: Recipe):
+    """Two generators of one seed would draw the same numbers for both."""
+    recipe = replace(recipe, batch=8, shares=Shares(photos=1), augment=Augment(enlarge=2.0, turns=1, flips=False))
+    for index in range(8):
+        with Drawn() as drawn:
+            draw_batch(corpus, recipe, index, 32, one_stage=False)
+        shares, extents = drawn.numbers.values()
+        assert len(shares) == 16 and len(extents) >= 16 and not shares & extents
 
 
 def test_goals_come_closer_to_the_truth(corpus: Corpus, recipe: Recipe):

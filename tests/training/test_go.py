@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,14 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from deblur_demo.errors import CheckpointError, InputError
 from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.complexity import gmacs
 from training import meter
 from training.__main__ import main
 from training.config import Recipe, Shares
-from training.curriculum import Schedule
+from training.curriculum import Curriculum, Schedule
 from training.data import files
 from training.data.ahead import Feed
 from training.data.corpus import Corpus, load_corpus
@@ -31,9 +32,10 @@ from training.data.pack import pack
 from training.deadline import Deadline, GivenUp
 from training.loop import Onlooker, Trainer
 from training.machine import Machine
+from training.muon import Muon
 from training.scores import Pair
-from training.shards import read_shards, write_shards
-from training.state import load_state, save_state
+from training.shards import read_shards
+from training.state import load_state
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -158,6 +160,20 @@ def test_a_validation_that_was_given_up_is_made_up_for(recipe: Recipe, corpus: C
     assert second.validated == whole.validated
 
 
+def test_a_validation_that_fits_into_no_go_keeps_none_from_training(
+    recipe: Recipe, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    blurred, sharp = (side[:, :64, :64].permute(1, 2, 0).numpy() for side in corpus.pairs[0][0])
+    recipe = replace(recipe, model="carlo-s", batch=1, validate_every=1, curriculum=Curriculum(levels=(7,)))
+    for go in range(1, 4):
+        trainer = Trainer(recipe, corpus, tmp_path, CPU)
+        trainer.run(0, {"pairs": [Pair("pair", blurred, sharp)]}, overtime=0)
+        assert Trainer(recipe, corpus, tmp_path, CPU).update == go, "one batch each"
+    # Each is tried at the end of its go, and once more where the next one has all of its time for it.
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"update {update}: no time for the validation" for update in (1, 1, 2, 2, 3)]
+
+
 def test_what_is_begun_after_the_overtime_is_given_up():
     with Deadline(0, overtime=float("inf")) as late:
         assert list(late.watch("abc")) == ["a", "b", "c"] and late.within(0)
@@ -169,43 +185,6 @@ def test_what_is_begun_after_the_overtime_is_given_up():
         assert early.within(0)
         with pytest.raises(GivenUp):
             list(early.watch("abc"))
-
-
-def test_shards_are_one_set_or_the_other(tmp_path: Path):
-    index, old, new = tmp_path / "a.json", bytes(range(250)) * 4, bytes(300)
-    assert [path.stat().st_size for path in write_shards(index, old, 400)] == [400, 400, 200]
-    # As if the next set had been interrupted before its index was written.
-    (tmp_path / "a-2-0.shard").write_bytes(b"half")
-    (tmp_path / "a-b-1-0.shard").write_bytes(b"another index'")
-    assert read_shards(index) == old
-    assert [path.name for path in write_shards(index, new, 400)] == ["a-2-0.shard"]
-    assert read_shards(index) == new
-    assert sorted(path.name for path in tmp_path.glob("*.shard")) == ["a-2-0.shard", "a-b-1-0.shard"]
-
-
-def test_damaged_shards_are_named(tmp_path: Path):
-    index = tmp_path / "a.json"
-    shards = write_shards(index, bytes(300), 100)
-    shards[1].write_bytes(bytes(99) + b"x")
-    with pytest.raises(InputError, match="not as they were written"):
-        read_shards(index)
-    shards[1].unlink()
-    with pytest.raises(InputError, match=r"lacks a-1-1\.shard"):
-        read_shards(index)
-    for text in ("{", "[]", '{"edition": 1}', '{"edition": "x", "count": 1, "sha256": ""}'):
-        index.write_text(text)
-        with pytest.raises(InputError, match="no index"):
-            read_shards(index)
-
-
-def test_a_folder_keeps_the_state_that_was_written_last(tmp_path: Path):
-    for update, shard in ((1, None), (2, 500), (3, None), (4, 1000)):
-        save_state(tmp_path, {"update": update, "weights": torch.ones(400)}, shard)
-        assert load_state(tmp_path, CPU)["update"] == update
-        assert (tmp_path / "state.pt").exists() is (shard is None) is not (tmp_path / "state.json").exists()
-    next(tmp_path.glob("*.shard")).unlink()
-    with pytest.raises(CheckpointError, match="lacks state-1-.*begin anew"):
-        load_state(tmp_path, CPU)
 
 
 def test_a_sharded_pack_reads_like_its_zip(corpus_folder: Path, packed: Path, tmp_path: Path):
@@ -258,14 +237,25 @@ def test_updates_are_foretold(recipe: Recipe, corpus: Corpus, tmp_path: Path):
         assert trainer.update == batch.updates
 
 
-def test_a_step_is_held_back_on_the_device():
-    """Fused optimisers look at what is not finite themselves: weights, moments and count stay."""
+class Unasked(TorchDispatchMode):
+    """Within it, no tensor may be asked for its number, for which a program would wait for its device."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function is not torch.ops.aten._local_scalar_dense.default
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("optimiser", [partial(torch.optim.AdamW, lr=0.1, fused=True), partial(Muon, lr=0.1)])
+def test_a_step_is_held_back_on_the_device(optimiser: partial):
+    """Muon and fused optimisers look at what is not finite themselves: weights, moments and count stay."""
     machine, weight = Machine(CPU, "fp32"), torch.nn.Parameter(torch.ones(3))
-    optimiser = torch.optim.AdamW([weight], lr=0.1, fused=machine.fused)
+    optimiser = optimiser([{"params": [weight]}])
 
     def step(loss) -> bool:
-        machine.backward(loss, torch.nn.Identity(), last=True)
-        return bool(machine.step(optimiser, 10.0, loss.detach()))
+        machine.backward(loss)
+        with Unasked():
+            fine = machine.step(optimiser, 10.0, loss.detach())
+        return bool(fine)
 
     assert step(weight.sum()) and bool(weight.lt(1).all())
     before = weight.detach().clone(), {key: value.clone() for key, value in optimiser.state[weight].items()}

@@ -49,28 +49,69 @@ def toml(recipe: Recipe) -> str:
 def test_two_processes_give_the_weights_of_one(recipe: Recipe, corpus: Corpus, corpus_folder: Path, tmp_path: Path):
     """Each process computes one of the two pieces that a single process computes one after the other.
 
-    Sums of two numbers do not depend on their order, so here even the last bit agrees; what is
-    asked for is one part in 10^5 of the largest weight.
+    Sums of two numbers do not depend on their order, so with as many threads even the last bit agrees;
+    what is asked for is one part in 10^5 of the largest weight.
     """
     recipe = replace(recipe, updates=6, batch=6, accumulate=2)
     (tmp_path / "two.toml").write_text(toml(recipe))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training"]
-    command += ["train", str(tmp_path / "two.toml"), "--data", str(corpus_folder), "--state", str(tmp_path / "two")]
+    launched = {"one": [], "two": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]}
+    states = {}
+    for name, launcher in launched.items():
+        command = [sys.executable, *launcher, "-m", "training", "train", str(tmp_path / "two.toml")]
+        command += ["--data", str(corpus_folder), "--state", str(tmp_path / name), "--device", "cpu"]
+        done = subprocess.run(
+            [*command, "--precision", "fp32"],
+            cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        states[name] = torch.load(tmp_path / name / "state.pt", weights_only=True)
+    one, two = states["one"], states["two"]
+    assert two["update"] == one["update"] == 6 and two["batch"] == one["batch"]
+    for kind in ("model", "average"):
+        for name, value in one[kind].items():
+            torch.testing.assert_close(two[kind][name], value, rtol=0, atol=1e-5 * float(value.abs().max()))
+    before = Trainer(recipe, corpus, tmp_path / "before", CPU, precision="fp32").model.state_dict()
+    moved = max(float((value - before[name]).abs().max()) for name, value in one["model"].items())
+    assert moved > 1e-3, "the weights have moved by more than the tolerance"
+
+
+EXCHANGES = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from training.config import load_recipe
+from training.start import open_corpus
+from training.loop import Trainer
+
+recipe, cpu = load_recipe(Path(sys.argv[1])), torch.device("cpu")
+trainer = Trainer(recipe, open_corpus(Path(sys.argv[2]), [recipe], cpu), Path(sys.argv[3]), cpu, precision="fp32")
+exchanged = []
+
+def hook(group, bucket):
+    exchanged.append(bucket)
+    return allreduce_hook(group, bucket)
+
+trainer.learner._network.register_comm_hook(None, hook)
+trainer.train_batch()
+if trainer.machine.main:
+    print(len(exchanged), "for", trainer.update)
+"""
+
+
+def test_processes_exchange_gradients_once_an_update(tiny_toml: Path, corpus_folder: Path, tmp_path: Path):
+    """Not once for each of the two pieces that each of them computes."""
+    tiny_toml.write_text(tiny_toml.read_text().replace("batch = 2", "batch = 4\naccumulate = 4"))
+    (tmp_path / "exchanges.py").write_text(EXCHANGES)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
-        [*command, "--device", "cpu", "--precision", "fp32"],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240,
+        [*command, *map(str, (tmp_path / "exchanges.py", tiny_toml, corpus_folder, tmp_path / "run"))],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    alone = Trainer(recipe, corpus, tmp_path / "one", CPU, precision="fp32")
-    before = {name: value.clone() for name, value in alone.model.state_dict().items()}
-    alone.run(10, {})
-    state = torch.load(tmp_path / "two/state.pt", weights_only=True)
-    assert state["update"] == alone.update == 6 and state["batch"] == alone.batch
-    for kind in ("model", "average"):
-        for name, value in getattr(alone, kind).state_dict().items():
-            torch.testing.assert_close(state[kind][name], value, rtol=0, atol=1e-5 * float(value.abs().max()))
-    moved = max(float((value - before[name]).abs().max()) for name, value in alone.model.state_dict().items())
-    assert moved > 1e-3, "the weights have moved by more than the tolerance"
+    assert done.stdout.split() == ["4", "for", "4"]
 
 
 def test_pieces_add_up_to_the_batch_they_are(recipe: Recipe, corpus: Corpus, tmp_path: Path):
@@ -237,11 +278,11 @@ def test_gradients_that_overflow_lower_the_scale_and_change_nothing():
     optimiser = torch.optim.SGD([weight], lr=1.0)
     scale = machine.scaler.get_scale()
     loss = (weight * torch.tensor([1.0, 1e38, 1.0])).sum()
-    machine.backward(loss, torch.nn.Identity(), last=True)
+    machine.backward(loss)
     assert not machine.step(optimiser, 1.0, loss.detach())
     assert torch.equal(weight, torch.ones(3)) and machine.scaler.get_scale() < scale
     loss = weight.sum()
-    machine.backward(loss, torch.nn.Identity(), last=True)
+    machine.backward(loss)
     assert machine.step(optimiser, 10.0, loss.detach())
     torch.testing.assert_close(weight.detach(), torch.zeros(3))
 

@@ -87,7 +87,7 @@ def test_synthetic_neighbours_go_on_along_the_same_straight_path(panorama: np.nd
     straight = PathSettings(shift=19.5, least_shift=19.5, rotation=0.0, zoom=0.0, perspective=0.0, order=1)
     motion = MotionSettings(camera=straight, thing=STILL, thing_share=0.0, highlights=1.0)
     recipe = replace(clean, shares=Shares(photos=1), motion=motion, curriculum=Curriculum(levels=(3,)), batch=4)
-    batch = draw_batch(Corpus(photos=[photo]), recipe, 1, 96, one_stage=False, frames=3)
+    batch = draw_batch(Corpus(photos=[photo]), recipe, 2, 96, one_stage=False, frames=3)
     for before, middle, after in batch.runs[0].window:
         to_before, to_after = (np.array(shift_between(middle, frame)) for frame in (before, after))
         assert np.linalg.norm(to_before) == pytest.approx(3 * 19.5 * 39 / 116, abs=1.2)

@@ -62,7 +62,7 @@ class Feed:
         first, crop = index * self._pieces, recipe.crop_at(update)
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             drawn = [
-                draw_batch(self._corpus, piece, first + n, crop, one_stage, self._traits.frames)
+                draw_batch(self._corpus, piece, first + n, crop, one_stage, self._traits.frames, turn=index)
                 for n in range(self._machine.rank, self._pieces, self._machine.processes)
             ]
         if self._stream is not None:

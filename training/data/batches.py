@@ -8,6 +8,8 @@ means that a batch can be drawn ahead, in another thread.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import floor, sqrt
 from typing import NamedTuple
 
 import torch
@@ -21,6 +23,13 @@ from training.data.augment import overexposed
 from training.data.corpus import Corpus
 from training.data.crops import below
 from training.data.samples import Sampler
+
+# Between the seeds of the two generators of a batch. From one seed two generators of a CPU draw the same numbers: what
+# was enlarged was also moved the farthest. A CPU's has 32 bits of it.
+_APART = 1_500_450_271
+
+# Its multiples, less their whole parts, fill the unit interval evenly however many there are.
+_GOLDEN = (sqrt(5) - 1) / 2
 
 
 class Run(NamedTuple):
@@ -64,8 +73,10 @@ class Batch:
         return sum(self.has(level) for run in self.runs for level in run.goals)
 
 
-def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage: bool, frames: int = 1) -> Batch:
-    """Make batch number ``index``.
+def draw_batch(
+    corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage: bool, frames: int = 1, turn: int = 0
+) -> Batch:
+    """Make batch number ``index``, or piece number ``index`` of all pieces of the run.
 
     Args:
         corpus: pictures.
@@ -75,15 +86,17 @@ def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage:
         one_stage: aim at TL1 in a single iteration, once from every level, because making a
             sequence costs as much as training on it; just once where the batch is all pairs.
         frames: frames in a window, N, odd: the network's ``traits.frames``.
+        turn: which kinds of samples have theirs where there are too few crops for all: the number of
+            the whole batch, the same for all of its pieces.
     """
     device = corpus.device
     seed = recipe.seed * 1_000_003 + index
     chance = torch.Generator().manual_seed(seed)  # decisions, on the CPU
-    generator = torch.Generator(device).manual_seed(seed)  # pixels, where the pictures are
-    border = recipe.neighbours.shift if frames > 1 else 0
+    generator = torch.Generator(device).manual_seed(seed + _APART)  # pixels, where the pictures are
+    border = recipe.neighbours.border(frames)
     sampler = Sampler(corpus, recipe, frames, crop + 2 * border, chance, generator)
 
-    photos, clips, pairs, gaussian = apportion(recipe.batch, recipe.shares, _available(sampler))
+    photos, clips, pairs, gaussian = apportion(recipe.batch, recipe.shares, _available(sampler), turn)
     exposures = [
         torch.zeros(0, frames, recipe.motion.frames, 3, *[sampler.side] * 2, device=device)
     ]  # (B', N, T, 3, s, s)
@@ -111,8 +124,19 @@ def draw_batch(corpus: Corpus, recipe: Recipe, index: int, crop: int, one_stage:
     return Batch(light[:, frames // 2, ..., inner, inner], known[:, -1, :, inner, inner], runs)
 
 
-def apportion(batch: int, shares: Shares, available: tuple[bool, bool, bool, bool]) -> tuple[int, int, int, int]:
-    """Whole numbers of photos, clips, pairs and Gaussian samples in a batch, nearest to their shares.
+def apportion(
+    batch: int, shares: Shares, available: tuple[bool, bool, bool, bool], turn: int = 0
+) -> tuple[int, int, int, int]:
+    """Whole numbers of photos, clips, pairs and Gaussian samples in a batch.
+
+    They are nearest to their shares. Where a kind would go without a crop in every batch, the kinds take
+    turns, so that over many batches each has its share.
+
+    Args:
+        batch: crops.
+        shares: of the kinds, in parts.
+        available: whether there is any of each kind.
+        turn: number of the batch, which decides whose turn it is.
 
     Raises:
         InputError: nothing that the recipe asks for is available.
@@ -130,7 +154,15 @@ def apportion(batch: int, shares: Shares, available: tuple[bool, bool, bool, boo
     by_remainder = sorted(range(4), key=lambda kind: counts[kind] - exact[kind])
     for kind in by_remainder[: batch - sum(counts)]:
         counts[kind] += 1
-    return tuple(counts)
+    everyone = all(count for count, share in zip(counts, wanted, strict=True) if share)
+    return tuple(counts) if everyone else _in_turns(batch, wanted, turn)
+
+
+def _in_turns(batch: int, wanted: list[float], turn: int) -> tuple[int, int, int, int]:
+    """Crops laid side by side on a line of the shares, which is moved a little further for every batch."""
+    ends = list(accumulate(wanted, initial=0.0))
+    moved = turn * _GOLDEN % 1
+    return tuple(after - before for before, after in pairwise(floor(batch * (end / ends[-1]) + moved) for end in ends))
 
 
 def _available(sampler: Sampler) -> tuple[bool, bool, bool, bool]:

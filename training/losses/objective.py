@@ -84,11 +84,12 @@ class Adversary:
         """Update the discriminator on the restored and sharp images of one iteration's pieces."""
         total = pairs[0][0].new_zeros(())
         for index, (restored, sharp) in enumerate(pairs):
-            with self.machine.autocast():
-                # In one pass, because processes exchange gradients once for each pass.
-                fake, real = self._shared(torch.cat((restored.detach(), sharp))).float().chunk(2)
-            loss = discriminator_loss(self.kind, real, fake) / len(pairs)
-            self.machine.backward(loss, self._shared, last=index == len(pairs) - 1)
+            with self.machine.piece(self._shared, last=index == len(pairs) - 1):
+                with self.machine.autocast():
+                    # In one pass, because processes exchange gradients once for each pass.
+                    fake, real = self._shared(torch.cat((restored.detach(), sharp))).float().chunk(2)
+                loss = discriminator_loss(self.kind, real, fake) / len(pairs)
+                self.machine.backward(loss)
             total = total + loss.detach()
         self.machine.step(self.optimiser, self.clip, self.machine.mean(total))
 
