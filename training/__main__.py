@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 from safetensors import SafetensorError
 
-from deblur_demo.errors import DeblurError, InputError
+from deblur_demo.errors import DeblurError, DeviceError, InputError
 from deblur_demo.settings import DEVICE, ENSEMBLE, PRECISION, SIZE, TILE, Setting
 from training.data.layouts import origins
 
@@ -40,6 +40,13 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, BadZipFile, SafetensorError) as error:
         print(f"error: {_typed(error)}", file=sys.stderr)
         return 1
+    except (RuntimeError, MemoryError) as error:
+        from deblur_demo.runtime.device import out_of_memory
+
+        if not out_of_memory(error):
+            raise
+        print(f"error: {_full(arguments)}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -48,6 +55,19 @@ def _typed(error: Exception) -> DeblurError:
     named = isinstance(error, OSError) and error.filename is not None and error.strerror
     found = f"{error.filename}: {error.strerror}" if named else str(error) or type(error).__name__
     return InputError(found, "whole files, and folders with space that may be written to", "Check the path")
+
+
+def _full(arguments: argparse.Namespace) -> DeblurError:
+    """What a command may do about a device that ran out of memory."""
+    found, accepted = "the memory of the device was too small", "as much at once as fits into it"
+    if not hasattr(arguments, "recipe"):
+        return DeviceError(found, accepted, "Free some of it, or name another --device")
+    from training.start import read_recipe
+
+    recipe = read_recipe(arguments.recipe, arguments.row, batch=arguments.batch)
+    pieces = f" in {recipe.accumulate} pieces" * (recipe.accumulate > 1)
+    found += f" for a batch of {recipe.batch} crops of up to {recipe.largest_crop} pixels{pieces}"
+    return DeviceError(found, accepted, "Take a smaller --batch, or accumulate in the recipe")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ from training.deadline import Deadline, GivenUp
 from training.loop import Trainer
 from training.scores import Pair, fitted, pairs_in, quick_psnr
 from training.sets import folder_and_slice
-from training.start import initialise, open_corpus, read_recipe
+from training.start import initialise, open_corpus, read_recipe, refuse_plateau
 
 matplotlib.use("svg")  # files only: no window, no display needed
 
@@ -59,6 +59,8 @@ def compare(arguments: argparse.Namespace) -> None:
     if arguments.slices < 1:
         raise SettingError(f"slices is {arguments.slices}", "a whole number from 1", "Change --slices")
     recipes = [read_recipe(path, updates=arguments.updates) for path in arguments.recipes]
+    for recipe, path in zip(recipes, arguments.recipes, strict=True):
+        refuse_plateau(recipe, path)
     placement = place(arguments.device, arguments.precision)
     folder = arguments.out or Path("runs/compare")
     corpus = open_corpus(arguments.data, recipes, placement.device)

@@ -46,12 +46,12 @@ def evaluate(options: argparse.Namespace) -> None:
             pairs = pairs_in(each.folder, each.chosen)
             scores = list(score_each(open_weights(weights, options), pairs, options.iterations))
             print(f"{name} on {each.name}\n{table(mean(scores))}")
-            results.append(result(name, cards[name].model, each.name, len(scores), mean(scores)))
+            results.append(result(name, weights, each.name, len(scores), mean(scores)))
         for each in clips:
             pairs = pairs_in(each.folder, each.chosen)
             clip = score_clip(open_weights(weights, options), pairs, options.iterations)
             print(f"{name} along {each.name}\n{table(clip.mean)}\n\n{frames_table(clip)}")
-            results.append(result(name, cards[name].model, f"{each.name} along the clip", len(clip.names), clip.mean))
+            results.append(result(name, weights, f"{each.name} along the clip", len(clip.names), clip.mean))
     if options.out:
         from training.plots import draw  # a plotting library takes a second to import
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple
+from itertools import chain
 from math import inf, isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -64,6 +65,7 @@ SPANS = {
         "camera.noise_share", "camera.raw_share", "camera.jpeg_share",
     ),
     Span(0, 1, above=True): ("schedule.factor",),
+    Span(0, 10**9): ("seed",),  # those of batches are multiples of it, in 64 bits
     Span(1): (
         "updates", "batch", "accumulate", "validate_every", "curriculum.most", "schedule.every", "schedule.patience",
         "motion.subframes", "motion.highlights", "motion.camera.order", "motion.thing.order", "neighbours.period",
@@ -87,7 +89,7 @@ def check_ranges(recipe: Any, where: str) -> None:
     Raises:
         SettingError: one is out of its range, or some do not go together; the message names it.
     """
-    for name, found, accepted in (*_outside(recipe), *_at_odds(recipe)):
+    for name, found, accepted in chain(_outside(recipe), _at_odds(recipe)):
         raise SettingError(f"{where}: {name.replace('.', ': ')} is {found}", accepted, "Correct it")
 
 
@@ -106,6 +108,8 @@ def _outside(recipe: Any) -> Iterator[tuple[str, str, str]]:
 def _at_odds(recipe: Any) -> Iterator[tuple[str, str, str]]:
     """Entries that leave nothing to do, or end before they begin; as ``_outside``."""
     low, high = recipe.curriculum.extra
+    shares, curriculum = recipe.shares, recipe.curriculum
+    ends = {curriculum.goals(level, high)[-1] for level in curriculum.levels}
     camera, gaussian, turns = recipe.camera, recipe.gaussian, recipe.augment.turns
     terms = [name.removeprefix("loss.") for name in SPANS[Span(0)] if name.startswith("loss.")]
     if not recipe.curriculum.levels:
@@ -122,8 +126,10 @@ def _at_odds(recipe: Any) -> Iterator[tuple[str, str, str]]:
         yield "gaussian.low", f"{gaussian.low:g}", f"at most high, {gaussian.high:g}"
     if not any(getattr(recipe.loss, term) for term in terms):
         yield "loss", "0 in every term", f"a weight above 0 for one of {', '.join(terms)}"
-    if not any(astuple(recipe.shares)):
-        yield "shares", "0 for every kind", "a share above 0 for one of " + ", ".join(vars(recipe.shares))
+    if not any(astuple(shares)):
+        yield "shares", "0 for every kind", "a share above 0 for one of " + ", ".join(vars(shares))
+    if not (shares.photos or shares.clips) and 1 not in ends and curriculum.one_stage < 1:
+        yield "curriculum.most", f"{curriculum.most}, which pairs alone have no goal in", "more, or photos or clips"
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deblur_demo.media.paths import write_text
-from deblur_demo.models import registry
+from deblur_demo.models import checkpoint
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.complexity import gmacs
 from training.scores import Scores
@@ -44,10 +44,10 @@ class Result:
     scores: Scores
 
 
-def result(name: str, model: str, dataset: str, pictures: int, scores: Scores) -> Result:
-    """A result by the name of the weights, with the costs of their network counted."""
-    blank = registry.blank(model)
-    return Result(name, dataset, pictures, blank.parameter_count, gmacs(blank), scores)
+def result(name: str, weights: Path, dataset: str, pictures: int, scores: Scores) -> Result:
+    """A result by the name of the weights, with the costs of their own network counted."""
+    network = checkpoint.ghost(weights)
+    return Result(name, dataset, pictures, network.parameter_count, gmacs(network), scores)
 
 
 def rows(results: Sequence[Result]) -> list[dict]:

@@ -188,13 +188,17 @@ def spread(clips: Sequence[Sequence], count: int | None) -> list[tuple[Sequence,
 
 
 def shortened(recipe: Recipe, updates: int) -> Recipe:
-    """The same recipe over fewer updates, its schedule with it, without validation on the way."""
+    """The same recipe over fewer updates, its schedule with it, without validation on the way.
+
+    A rate that waits for validation would stay at its peak: it falls as a cosine.
+    """
     every = max(1, recipe.schedule.every * updates // recipe.updates)
+    kind = "cosine" if recipe.schedule.kind == "plateau" else recipe.schedule.kind
     return replace(
         recipe,
         updates=updates,
         warmup=min(recipe.warmup, max(1, updates // 10)),
-        schedule=replace(recipe.schedule, every=every),
+        schedule=replace(recipe.schedule, kind=kind, every=every),
         validate_every=10 * updates,
     )
 

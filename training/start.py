@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from deblur_demo.errors import SettingError
-from deblur_demo.models import checkpoint
+from deblur_demo.models import checkpoint, registry
 from deblur_demo.models.checkpoint import Card
 from deblur_demo.models.contract import Restorer
 from deblur_demo.runtime.device import place
@@ -46,8 +46,14 @@ def read_recipe(path: Path, row: str | None = None, **overrides: object) -> Reci
 
 def open_corpus(source: Path, recipes: Iterable[Recipe], device: torch.device, limit: int | None = None) -> Corpus:
     """A corpus whose pictures are large enough for the crops of all recipes; ``limit`` as for ``load_corpus``."""
-    largest = max(max(recipe.crop, recipe.late_crop) for recipe in recipes)
-    return load_corpus(source, device, largest + 2 * MARGIN, limit)
+    largest = max(map(_largest_cut, recipes))
+    return load_corpus(source, device, largest + 2 * MARGIN, largest, limit)
+
+
+def _largest_cut(recipe: Recipe) -> int:
+    """Side in pixels of the largest square that a run cuts out of a pair; those of photos have room for motion, too."""
+    frames = registry.ghost(recipe.model, **recipe.settings).traits.frames
+    return recipe.largest_crop + 2 * recipe.neighbours.border(frames)
 
 
 def open_run(
@@ -68,7 +74,8 @@ def open_run(
         limit: as for ``load_corpus``.
 
     Raises:
-        SettingError: a run left weights there that this one would overwrite.
+        SettingError: a run left weights there that this one would overwrite, or the rate waits for
+            validations that there are none of.
     """
     if (folder / BEST).is_file() and state_file(folder) is None:
         raise SettingError(
@@ -84,6 +91,8 @@ def open_run(
         seed=options.seed,
         loss={"vgg16": str(options.vgg16)} if options.vgg16 else None,
     )
+    if not options.validation:
+        refuse_plateau(recipe, options.recipe)
     placement = place(options.device, options.precision)
     machine = Machine(placement.device, placement.precision)
     corpus = open_corpus(data, [recipe], machine.device, limit)
@@ -92,6 +101,24 @@ def open_run(
         print(f"{folder} goes on with another recipe: {', '.join(trainer.changes)}")
     initialise(trainer, options.init, options.init_first)
     return trainer
+
+
+def refuse_plateau(recipe: Recipe, path: Path) -> None:
+    """Refuse, where nothing is validated, a rate that would wait for it for ever.
+
+    Args:
+        recipe: of the run.
+        path: its file, for the message.
+
+    Raises:
+        SettingError: its schedule falls on plateaus.
+    """
+    if recipe.schedule.kind == "plateau":
+        raise SettingError(
+            f"{path}: schedule: kind is plateau, which waits for validations, and there are none",
+            "train or go with --validation, or another schedule",
+            "Name a set, or change the recipe",
+        )
 
 
 def read_sets(folders: Sequence[Path]) -> dict[str, list[Pair]]:

@@ -112,12 +112,19 @@ def _bezier(travel: Tensor, instants: int, highest: int, normal, uniform) -> Ten
     stray = torch.cat((travel[:, :2].abs() + sideways.abs(), travel[:, 2:].abs()), dim=1) / 3
     control = travel[:, None] * along + inner * normal(count, highest + 1, 6) * stray[:, None]  # (B, K, 6)
 
-    t = torch.linspace(0, 1, instants, device=travel.device)  # (M,)
-    n, k = order[:, None, None].double(), knots[None, None].double()
-    log_binomial = torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma((n - k).clamp(min=0) + 1)
-    basis = log_binomial.exp() * t[:, None].double() ** k * (1 - t[:, None].double()) ** (n - k).clamp(min=0)
-    basis = (basis * (k <= n)).to(travel.dtype)  # (B, M, K)
-    return basis @ control
+    return _bernstein(highest, instants).to(travel.device)[order - 1] @ control
+
+
+def _bernstein(highest: int, instants: int) -> Tensor:
+    """Weights of the control points of Bezier curves of the orders 1..``highest``: (highest, M, highest + 1).
+
+    They are made on the CPU in double precision, which devices of Apple's lack.
+    """
+    orders, knots = range(1, highest + 1), range(highest + 1)
+    binomial = torch.tensor([[float(math.comb(n, k)) for k in knots] for n in orders], dtype=torch.float64)[:, None]
+    n, k = torch.tensor(orders)[:, None, None], torch.tensor(knots)
+    t = torch.linspace(0, 1, instants).double()[:, None]  # (M, 1)
+    return (binomial * t**k * (1 - t) ** (n - k).clamp(min=0)).float()
 
 
 def _tremor(count: int, instants: int, normal, uniform) -> Tensor:

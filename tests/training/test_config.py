@@ -74,6 +74,10 @@ def test_rates_follow_their_schedule():
         ('model = "mtrnn"\n[motion.camera]\nleast_shift = 0.0', "least_shift is 0.0. Accepted: numbers above 0"),
         ('model = "mtrnn"\n[motion.thing]\nshift = -3.0', "shift is -3.0. Accepted: numbers above 0"),
         ('model = "mtrnn"\n[shares]\nphotos = 0.0', "shares is 0 for every kind"),
+        (
+            'model = "mtrnn"\n[shares]\nphotos = 0.0\npairs = 1.0\n[curriculum]\nmost = 2',
+            "most is 2, which pairs alone have no goal in. Accepted: more, or photos",
+        ),
         ("batch = ", "cannot be read"),
     ],
 )
@@ -87,13 +91,15 @@ def test_a_faulty_recipe_is_refused_by_name(tmp_path: Path, text: str, message: 
 def test_the_command_line_is_held_against_the_ranges_too():
     with pytest.raises(SettingError, match="mtrnn-lite.toml: batch is 0"):
         load_recipe(RECIPES / "mtrnn-lite.toml", batch=0)
+    with pytest.raises(SettingError, match=r"seed is 20000000000. Accepted: numbers from 0 to 1e\+09"):
+        load_recipe(RECIPES / "mtrnn-lite.toml", seed=20_000_000_000)
     with pytest.raises(SettingError, match=r"row a: updates is -1"):
         named_table("park-table-1").recipe("a", updates=-1)
 
 
 def test_the_ranges_know_every_number_of_a_recipe():
     """Turns of paths and the colours of a sensor may be any; whatever comes new is either in the table or here."""
-    free = {"seed", "camera.raw.red", "camera.raw.blue"}
+    free = {"camera.raw.red", "camera.raw.blue"}
     free |= {f"motion.{path}.{name}" for path in ("camera", "thing") for name in ("rotation", "zoom", "perspective")}
     ranged = {name for names in SPANS.values() for name in names}
     # Rules between entries look after these.

@@ -68,3 +68,30 @@ def test_damaged_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFix
     card = checkpoint.BUNDLED / "carlo-s.json"
     (tmp_path / "carlo-s.json").write_text(card.read_text())
     refused(["prepare", photos, "--restored", tmp_path / "out", "--through", weights], capsys)
+
+
+def test_a_device_without_memory_left(photos: Path, tiny_toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    """A path with a point for each of a trillion moments of an exposure, which no allocator has room for."""
+    more = "accumulate = 2\nlate_crop = 48\n[motion]\nsubframes = 1_000_000_000_000\n"
+    tiny_toml.write_text(tiny_toml.read_text() + more)
+    command = ["train", tiny_toml, "--data", photos, "--state", tmp_path / "run", "--device", "cpu", "--batch", "6"]
+    assert main(list(map(str, command))) == 1
+    said = capsys.readouterr().err.splitlines()[-1]  # below the bar of progress
+    assert said.startswith("error: the memory of the device was too small for a batch of 6 crops of up to 48 pixels")
+    assert " in 2 pieces. " in said and said.endswith("Take a smaller --batch, or accumulate in the recipe.")
+
+
+def test_a_rate_that_waits_for_validation_without_any(
+    photos: Path, tiny_toml: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    tiny_toml.write_text(tiny_toml.read_text() + '[schedule]\nkind = "plateau"\n')
+    for command in (["train", tiny_toml, "--state"], ["compare", tiny_toml, "--out"]):
+        assert "kind is plateau" in refused([*command, tmp_path / "run", "--data", photos, "--device", "cpu"], capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_picture_that_webp_does_not_take(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    cv2.imwrite(str(photos / "photos/wide.png"), np.full((2, 16384, 3), 90, np.uint8))
+    said = refused(["prepare", photos, "--pack", tmp_path / "a.zip"], capsys)
+    assert "photos/wide.png of 16384x2 cannot be written" in said and "16,383" in said
+    assert not (tmp_path / "a.zip").exists()

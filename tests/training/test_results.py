@@ -13,6 +13,7 @@ import pytest
 from skimage import data
 
 from deblur_demo.models import checkpoint, registry
+from deblur_demo.models.complexity import gmacs
 from deblur_demo.runtime.deblurrer import Deblurrer
 from deblur_demo.spectrum import BINS, radial_spectrum
 from training.__main__ import main
@@ -64,6 +65,18 @@ def test_every_file_has_the_scores(written, corpus_folder, weights):
     assert second["pictures"] == 2 and 5 < first["gmacs"] < 8
     page = (written / "results.md").read_text()
     assert f"{expected.psnr[0]:.2f} / {expected.ssim[0]:.4f}" in page and f"{expected.gain:+.2f}" in page
+
+
+def test_costs_are_those_of_the_weights_not_of_their_kind(corpus_folder, tmp_path):
+    small = registry.build("mtrnn-lite", recurrent=False)
+    checkpoint.save(small, tmp_path / "a.safetensors", checkpoint.Card("mtrnn-lite", settings={"recurrent": False}))
+    pairs = f"{corpus_folder}/gopro/GOPR0372_07_00@0:1"
+    command = ["evaluate", str(tmp_path / "a.safetensors"), "--pairs", pairs, "--iterations", "1", "--device", "cpu"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    (entry,) = json.loads((tmp_path / "out/results.json").read_text())
+    whole = registry.build("mtrnn-lite")
+    assert entry["parameters"] == small.parameter_count < whole.parameter_count
+    assert entry["gmacs"] == gmacs(small) < gmacs(whole)
 
 
 def test_the_spectra_are_those_of_input_steps_and_truth(written, corpus_folder):

@@ -47,6 +47,11 @@ class Series(Sequence):
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         return self.items[index]
 
+    def large(self, least: int) -> Series:
+        """The items whose sides have at least so many pixels."""
+        kept = [index for index, item in enumerate(self.items) if _side(item[0]) >= least]
+        return Series([self.items[index] for index in kept], self.numbers and [self.numbers[index] for index in kept])
+
     def near(self, index: int, offset: int) -> tuple[Tensor, ...]:
         """The item nearest to ``offset`` moments after item ``index``, which may be that item itself.
 
@@ -74,8 +79,8 @@ class Corpus:
         cifar: pictures of CIFAR-10, whose small size suits no other use.
         sources: a line for each set with its licence, for the card of what it trains.
         readers: threads that decode pictures on disk; None where there are only tensors.
-        left_out: how many photos are not among them, because a side is shorter than ``least_side``.
-        least_side: in pixels.
+        left_out: how many of each kind are not among them, because a side is too short.
+        least_side, least_crop: shortest sides of a photo and of the other kinds, in pixels.
     """
 
     device: torch.device = torch.device("cpu")
@@ -86,13 +91,19 @@ class Corpus:
     cifar: Sequence[Tensor] = field(default_factory=list)
     sources: tuple[str, ...] = ()
     readers: ThreadPoolExecutor | None = None
-    left_out: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
     least_side: int = 0
+    least_crop: int = 0
 
     def __str__(self) -> str:
-        pairs = sum(map(len, self.pairs))
-        small = f" ({self.left_out} smaller than a crop and its room, {self.least_side} pixels, left out)"
-        return f"{len(self.photos)} photos{small * bool(self.left_out)}, {len(self.clips)} clips, {pairs} pairs"
+        kinds = ["photos", "clips", "pairs"]
+        kinds += ["levels"] if self.levels or self.left_out.get("levels") else []
+        return ", ".join(f"{_count(getattr(self, kind))} {kind}{self._small(kind)}" for kind in kinds)
+
+    def _small(self, kind: str) -> str:
+        few = self.left_out.get(kind, 0)
+        needed = f"a crop and its room, {self.least_side}" if kind == "photos" else f"a crop, {self.least_crop}"
+        return f" ({few} smaller than {needed} pixels, left out)" * bool(few)
 
     def cut(self, cuts: list[Cut]) -> list[Tensor]:
         """Squares of pictures, each (3, s, s) uint8 on the corpus' device."""
@@ -100,18 +111,21 @@ class Corpus:
         return [square.to(self.device) for square in squares]
 
 
-def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: int | None = None) -> Corpus:
+def load_corpus(
+    source: Path, device: torch.device, least_side: int = 0, least_crop: int = 0, limit: int | None = None
+) -> Corpus:
     """Open a corpus.
 
     Args:
         source: folder, zip of a folder, or ``.npz`` of CIFAR-10.
         device: where batches are made, and where the pictures stay if they are decoded at once.
         least_side: photos with a shorter side are left out.
+        least_crop: pairs, clips and temporal levels with a shorter side are left out.
         limit: bytes of decoded pictures above which they stay on disk; None: half of the free memory.
 
     Raises:
         LayoutError: nothing to train on there; the message draws the expected trees.
-        InputError: a file that cannot be decoded, or a pair or a clip of two sizes.
+        InputError: a file that cannot be decoded, a pair or a clip of two sizes, or nothing large enough.
     """
     files = Files(source)
     entries = [entry for entry in recognise(files) if not entry.test]
@@ -125,19 +139,43 @@ def load_corpus(source: Path, device: torch.device, least_side: int = 0, limit: 
         )
     check_sizes(files, entries)
     picture, readers = _pictures(files, entries, device, limit)
-    photos = [photo for photo in map(picture, photo_names(entries)) if min(photo.shape[-2:]) >= least_side]
+    found = {
+        "photos": [*map(picture, photo_names(entries))],
+        "clips": _clips(entries, picture),
+        "levels": _levels(entries, picture),
+        "pairs": _pairs(entries, picture),
+    }
+    large = {
+        "photos": [photo for photo in found["photos"] if _side(photo) >= least_side],
+        "clips": [clip for clip in found["clips"] if _side(clip[0]) >= least_crop],
+        **{kind: [*filter(len, (each.large(least_crop) for each in found[kind]))] for kind in ("levels", "pairs")},
+    }
+    if cifar is None and any(found.values()) and not any(large.values()):
+        raise InputError(
+            f"{source} holds nothing that is large enough for the recipe",
+            f"photos of {least_side} pixels a side or more, pairs, clips or temporal levels of {least_crop}",
+            "Lower the recipe's crop, or point --data at larger pictures",
+        )
     return Corpus(
         device=device,
-        photos=photos,
-        clips=_clips(entries, picture),
-        levels=_levels(entries, picture),
-        pairs=_pairs(entries, picture),
+        **large,
         cifar=[] if cifar is None else list(cifar.to(device)),
         sources=sources_of(files, entries, cifar),
         readers=readers,
-        left_out=len(photo_names(entries)) - len(photos),
+        left_out={kind: _count(items) - _count(large[kind]) for kind, items in found.items()},
         least_side=least_side,
+        least_crop=least_crop,
     )
+
+
+def _side(picture: Tensor | Picture) -> int:
+    """The shorter one, in pixels."""
+    return min(picture.shape[-2:])
+
+
+def _count(items: Sequence) -> int:
+    """Photos, clips, or what series hold."""
+    return sum(len(item) if isinstance(item, Series) else 1 for item in items)
 
 
 def sources_of(files: Files, entries: list[Entry], cifar: Tensor | None = None) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def pack(source: Path, target: Path, megabytes: float, shard: int = 16 * 2**20) 
         The quality chosen.
 
     Raises:
-        InputError: there is nothing to pack.
+        InputError: there is nothing to pack, or a picture is too large for WebP.
         OutputError: the target is the source, no pack, or cannot be written; or even the lowest quality is too large.
     """
     _check(source, target)
@@ -97,5 +97,13 @@ def _zipped(contents: dict[str, bytes]) -> bytes:
 
 def _encode(files: Files, name: str, quality: int) -> bytes:
     image = files.decode(name).permute(1, 2, 0).numpy()
-    encoded = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
+    if not done:
+        height, width = image.shape[:2]
+        raise InputError(
+            f"{name} of {width}x{height} cannot be written as WebP",
+            "pictures of at most 16,383 pixels a side",
+            "Scale it down, cut it, or leave it out",
+        )
     return encoded.tobytes()
