@@ -128,6 +128,7 @@ def test_by_lot_the_sheet_shows_the_path_that_is_taken(page, sharp):
     taken = last[s.blurring.state].shake
     assert taken.seed == seed and np.allclose(taken.path, shown["points"], atol=1e-3)
     assert page.lot(None, 24, 9)[s.pad] == page.lot(0, 24, 9)[s.pad] == sheet(path_by_lot(0, 24), 9)
+    assert page.lot(0, 250, None)[s.pad] == sheet(path_by_lot(0, 200), 1), "as the sliders will say"
     assert page.expose(shown, 5)[s.pad] == {**shown, "level": 5}
     assert page.sow(shown, seed + 1, 20, 13)[s.pad] == sheet(path_by_lot(seed + 1, 20), 13)
     assert page.sow(sheet(PATH, 9, drawn=True), seed + 1, 20, 13)[s.pad] == gr.skip(), "it is for the noise, too"

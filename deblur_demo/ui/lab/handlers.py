@@ -15,7 +15,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from deblur_demo.errors import DeblurError, InputError, SettingError
+from deblur_demo.errors import DeblurError, InputError
 from deblur_demo.settings import LEVEL, SEED, SHIFT, Setting
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
@@ -267,8 +267,6 @@ def _off() -> dict:
 
 
 def _within(knob: Setting, value: object) -> float:
-    """A value of a knob as far as it can be one: a sheet must show something while a visitor types."""
-    try:
-        return knob.parse(value)
-    except SettingError:
-        return knob.default
+    """A value of a knob as its field will have it once the visitor has typed: at the nearest end of the range."""
+    number = value if isinstance(value, int | float) else knob.low
+    return knob.kind(min(max(number, knob.low), knob.high))
