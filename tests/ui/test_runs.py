@@ -12,6 +12,7 @@ import pytest
 from deblur_demo.errors import OutputError
 from deblur_demo.ui import runs
 from deblur_demo.ui.runs import Cancelled, Run, expire, is_gone, safe_stem, sweep, sweep_forever
+from deblur_demo.ui.video.run import VideoRun
 
 
 def test_discarding_leaves_nothing(tmp_path):
@@ -143,6 +144,12 @@ def test_an_upload_lasts_as_long_as_the_run_that_keeps_it(tmp_path):
     assert kept.read_bytes() == b"x" and kept.name == upload.name and kept.is_relative_to(run.folder)
     run.end()
     assert not kept.exists()
+
+
+def test_a_clip_that_cannot_be_kept_leaves_nothing(tmp_path):
+    with pytest.raises(OutputError, match="clip.mp4 cannot be written"):
+        VideoRun(tmp_path, tmp_path / "uploads" / "clip.mp4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_sweep_takes_uploads_that_outlived_the_cache(tmp_path):

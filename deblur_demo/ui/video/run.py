@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deblur_demo.errors import OutputError
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.ui.runs import Run, safe_stem
@@ -47,13 +48,15 @@ class VideoRun(Run):
         begun, report: what the pipeline says of the clip at the beginning and at the end, None before.
         frames: what is kept of every finished frame.
         elapsed: seconds since the run began; stands still when it has ended.
+
+    Raises:
+        OutputError: the folder cannot be created, or there is no room in it for the clip.
     """
 
     def __init__(self, root: Path, upload: Path, trimmed: bool = False):
         super().__init__(root)
         self.trimmed = trimmed
         stem = safe_stem(upload.name, "clip")
-        self.source = self.keep(upload, f"{stem}{upload.suffix.lower()}")
         self.target = self.folder / f"{stem}_deblurred.mp4"
         self.begun: Begun | None = None
         self.report: ClipReport | None = None
@@ -61,6 +64,11 @@ class VideoRun(Run):
         self._previews: list[tuple[Path, Path]] = []
         self.offset = Fraction(0)
         self._started, self._stopped_at = time.monotonic(), None
+        try:
+            self.source = self.keep(upload, f"{stem}{upload.suffix.lower()}")
+        except OutputError:
+            self.end()
+            raise
 
     @property
     def elapsed(self) -> float:
