@@ -54,7 +54,9 @@ def test_own_weights_are_offered_to_their_visitor_alone(visit, files, photo):
 
     load(page, *files)
     assert "mine is loaded" in page.locator("#models-status p").inner_text()
-    assert page.locator("#models-cards article.own h3").all_inner_texts() == ["mine"]
+    page.wait_for_function(
+        "[...document.querySelectorAll('#models-cards article.own h3')].map((name) => name.textContent) == 'mine'"
+    )
     names = offered(page)
     assert names[0] == "mine · yours, mtrnn-lite" and names[1] == "mtrnn-lite"
     assert not any("yours" in name for name in offered(other))
@@ -76,7 +78,7 @@ def test_own_weights_are_offered_to_their_visitor_alone(visit, files, photo):
     go_to(page, "Models")
     page.click("#models-unload")
     page.wait_for_selector("#models-status p:has-text('unloaded')")
-    assert page.locator("#models-cards article.own").count() == 0
+    page.wait_for_selector("#models-cards article.own", state="detached")
     assert not any("yours" in name for name in offered(page))
     assert "mtrnn-lite" in page.locator("#image-model input").input_value()
 

@@ -36,7 +36,7 @@ class ModelsHandlers:
 
     def __init__(self, screen: ModelsScreen, bench: Bench, knobs: Sequence[Knobs], comparing: CompareHandlers):
         self.screen, self.bench, self.knobs, self.comparing = screen, bench, knobs, comparing
-        self._counting = Lock()
+        self._counting, self._looking = Lock(), Lock()
 
     def bind(self, tab: gr.Tab) -> None:
         """Connect every event of the screen, and of the tab that it is in."""
@@ -44,14 +44,15 @@ class ModelsHandlers:
         chosen = [*(part for knobs in self.knobs for part in (knobs.model, knobs.auto)), self.comparing.screen.models]
         pickers = [*(part for knobs in self.knobs for part in knobs.offered), self.comparing.screen.models]
         shown = [s.own, s.loaded, s.unload, s.cards, s.memory, s.status, *pickers]
+        wanted, seen = [s.own, s.which], [s.cards, s.memory]
 
         for event in (tab.select, s.which.input):
-            looked = event(self.look, [s.own, s.which], [s.cards, s.memory], **AT_ONCE)
-            counted = looked.then(self.count, [s.own, s.which], **AT_ONCE)
+            looked = event(self.look, wanted, seen, **AT_ONCE)
+            counted = looked.then(self.count, wanted, **AT_ONCE)
             # Looks again, at what is wanted by then.
-            counted.then(self.look, [s.own, s.which], [s.cards, s.memory], **AT_ONCE)
+            counted.then(self.look, wanted, seen, **AT_ONCE)
         # Weights are large and come to the device's memory, so they wait for their turn like any job.
-        gr.on(
+        loaded = gr.on(
             [s.load.click, s.address.submit],
             self.load,
             [s.files, s.address, s.own, s.which, *chosen],
@@ -61,18 +62,22 @@ class ModelsHandlers:
             **PRIVATE,
             **DEVICE_QUEUE,
         )
-        s.unload.click(self.unload, [s.loaded, s.own, s.which, *chosen], shown, **AT_ONCE)
+        unloaded = s.unload.click(self.unload, [s.loaded, s.own, s.which, *chosen], shown, **AT_ONCE)
+        # Who looked a moment before has not seen it, and may have the later word.
+        for changed in (loaded, unloaded):
+            changed.then(self.look, wanted, seen, **AT_ONCE)
 
     # Looking
 
     def look(self, own: Sequence[OwnWeights], everything: bool) -> Updates:
-        """Show the cards, and what is in memory now."""
+        """Show the cards, and what is in memory now; who asks later is answered later."""
         from deblur_demo.runtime import device
 
-        used = device.used_memory()
-        free = device.free_memory(device.place().device)
-        memory = models_views.memory(used, free, self.bench.loaded(), own)
-        cards = models_views.cards(models_views.entries(own, everything))
+        with self._looking:
+            used = device.used_memory()
+            free = device.free_memory(device.place().device)
+            memory = models_views.memory(used, free, self.bench.loaded(), own)
+            cards = models_views.cards(models_views.entries(own, everything))
         return {self.screen.cards: cards, self.screen.memory: memory}
 
     def count(self, own: Sequence[OwnWeights], everything: bool) -> None:
