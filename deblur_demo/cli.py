@@ -172,12 +172,12 @@ def _place(raw: str) -> Path | str:
 
 
 def _deblur(options: argparse.Namespace) -> int:
-    from deblur_demo import batch, clips, pipeline
+    from deblur_demo import batch, clips, orders, pipeline
 
-    orders = batch.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation, options.json)
+    plan = orders.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation, options.json)
     of_clips = (*(knob.name for knob in CLIP_KNOBS), "side_by_side", "resume")
     wishes = {name: value for name in of_clips if (value := getattr(options, name)) is not None and value is not False}
-    batch.check_wishes(orders, wishes, options.keep_metadata)
+    orders.check_wishes(plan, wishes, options.keep_metadata)
     knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "size", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
     deblurrer = pipeline.open_deblurrer(job)
@@ -185,7 +185,7 @@ def _deblur(options: argparse.Namespace) -> int:
     wishes |= {"maker": clips.maker(job), "max_megapixels": options.max_megapixels}
     outcomes = []
     try:
-        for order in orders:
+        for order in plan:
             outcome = batch.Outcome(str(order.source))
             outcomes.append(outcome)
             if order.moving:

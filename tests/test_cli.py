@@ -16,13 +16,14 @@ from PIL import Image
 from skimage import data
 
 from deblur_demo import metrics, reports
-from deblur_demo.batch import Outcome, carry_out, plan
+from deblur_demo.batch import Outcome, carry_out
 from deblur_demo.cli import main
 from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.models import checkpoint
 from deblur_demo.models.upstream.mtrnn import BLOCKS, LAYERS
+from deblur_demo.orders import plan
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
 from deblur_demo.verdict import Verdict
 

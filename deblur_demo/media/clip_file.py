@@ -26,9 +26,10 @@ from deblur_demo.media.clip_reader import note, read_file
 from deblur_demo.media.clip_types import ClipInfo, Frame
 from deblur_demo.media.container import opened
 from deblur_demo.media.decoded import EXACT
-from deblur_demo.media.paths import partial, printable, shown
+from deblur_demo.media.paths import printable, shown
 from deblur_demo.media.sound import Sounds
 from deblur_demo.media.undisturbed import undisturbed
+from deblur_demo.whole import partial
 
 MUXERS = {".mp4": "mp4", ".webm": "webm"}
 KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to

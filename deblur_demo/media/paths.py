@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from numpy import ndarray
 
 from deblur_demo.errors import InputError, OutputError
+from deblur_demo.whole import whole
 
 
 def shown(path: Path) -> str:
@@ -147,29 +146,20 @@ def write_text(path: Path, text: str) -> None:
         raise OutputError(f"{path} cannot be written: {error.strerror}", "a writable file", "Choose another") from error
 
 
-def partial(path: Path) -> Path:
-    """A name beside the target to write under, so that a full disk leaves nothing half done."""
-    return path.with_name(f".{secrets.token_hex(8)}.partial")
-
-
 def store(data: ndarray | memoryview | bytes, path: Path) -> None:
     """Write a file whole or not at all: beside the target first, so that a full disk leaves nothing behind.
 
     Raises:
         OutputError: no space, no permission, or something else than a file has that name.
     """
-    name, unfinished = shown(path), partial(path)
+    name = shown(path)
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"{name} exists and is not a file", "a new name or a file to replace", "Choose another")
-        with open(unfinished, "xb") as file:
+        with whole(path) as unfinished, open(unfinished, "xb") as file:
             file.write(data)
-        os.replace(unfinished, path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
             f"{name} cannot be written: {reason}", "a folder with space that may be written to", "Choose another folder"
         ) from error
-    finally:
-        with suppress(OSError, ValueError):
-            unfinished.unlink(missing_ok=True)

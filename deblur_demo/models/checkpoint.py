@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from deblur_demo.errors import CheckpointError, SettingError
 from deblur_demo.models import registry
 from deblur_demo.models.contract import Restorer
+from deblur_demo.whole import whole
 
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 UNLICENSED = "not stated"  # whoever made the weights has not said what others may do with them
@@ -84,19 +84,11 @@ def save(model: Restorer, path: Path, card: Card, dtype: torch.dtype = torch.flo
         The card as written.
     """
     tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
-    # Under names that nobody's own file has.
-    partial, card_partial = (path.with_name(f".{secrets.token_hex(8)}.partial") for _ in range(2))
-    try:
-        save_file(tensors, partial, metadata={"model": card.model})
-        written = replace(card, sha256=sha256(partial))
-        card_partial.write_text(json.dumps(asdict(written), indent=2) + "\n")
-        # Safetensors makes files that nobody else may read.
-        shutil.copymode(card_partial, partial)
-        os.replace(partial, path)
-        os.replace(card_partial, path.with_suffix(".json"))
-    finally:
-        for unfinished in (partial, card_partial):
-            unfinished.unlink(missing_ok=True)
+    with whole(path.with_suffix(".json")) as beside, whole(path) as unfinished:
+        save_file(tensors, unfinished, metadata={"model": card.model})
+        written = replace(card, sha256=sha256(unfinished))
+        beside.write_text(json.dumps(asdict(written), indent=2) + "\n")
+        shutil.copymode(beside, unfinished)  # safetensors makes files that nobody else may read
     return written
 
 
