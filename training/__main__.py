@@ -170,6 +170,12 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
     derive.set_defaults(run=_derive)
 
+    mix = commands.add_parser("mix", help="write the mean of the weights of several runs that began alike")
+    mix.add_argument("sources", type=Path, nargs="+", help=".safetensors files of one network, with their cards")
+    mix.add_argument("--shares", type=float, nargs="+", help="of each, in their order (default: the same of all)")
+    mix.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to write")
+    mix.set_defaults(run=_mix)
+
     evaluate = commands.add_parser(
         "evaluate",
         help="PSNR and SSIM per iteration, the blurred input as row 0",
@@ -291,6 +297,13 @@ def _derive(arguments: argparse.Namespace) -> None:
     from training.derive import derive
 
     card = derive(arguments.source, arguments.model, arguments.out)
+    print(f"{arguments.out}: {card.model}")
+
+
+def _mix(arguments: argparse.Namespace) -> None:
+    from training.mix import mix
+
+    card = mix(arguments.sources, arguments.out, arguments.shares)
     print(f"{arguments.out}: {card.model}")
 
 

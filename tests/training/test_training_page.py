@@ -78,12 +78,14 @@ def run(command: str) -> int:
 
 
 def test_every_command_of_the_page_runs(workplace: Path, capsys: pytest.CaptureFixture):
-    assert len(COMMANDS) == 19, COMMANDS
+    assert len(COMMANDS) == 21, COMMANDS
     for command in COMMANDS:
         assert run(command) == 0, f"{command}\n{capsys.readouterr().err}"
     assert (workplace / "val/blur").is_dir()
     assert checkpoint.read_card(workplace / "runs/mine/best.safetensors").updates == 3
     assert checkpoint.read_card(workplace / "runs/rented/best.safetensors").updates == 3
+    bundled = checkpoint.read_card(workplace / "checkpoints/mtrnn-lite.safetensors")
+    assert checkpoint.read_card(workplace / "mean.safetensors").updates == bundled.updates + 6
     assert checkpoint.read_card(workplace / "mlfa-lite.safetensors").settings == {}
     assert (workplace / "results/results.csv").is_file() and (workplace / "sharp.png").is_file()
     assert (workplace / "bundled/mtrnn-lite.safetensors").is_file(), "promoted where nothing was bundled"
