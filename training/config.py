@@ -74,6 +74,8 @@ class Augment:
         hue: largest turn of the hue, in whole turns.
         enlarge: most that a photo is enlarged, half of them not at all: what a phone takes is softer,
             at 1:1, than what photos that were reduced for the web are.
+        defocus: largest radius in pixels at which a part of a photo is put out of focus, in half of them none: in the
+            truth as well, because whoever focused on something else wants that part to stay so.
         expose: most that the light of a photo or a clip is multiplied by, half of them not at all: what is brighter
             than white then is clipped, in the blurred picture and in the truth.
     """
@@ -85,6 +87,7 @@ class Augment:
     saturation: float = 0.0
     hue: float = 0.0
     enlarge: float = 1.0
+    defocus: float = 0.0
     expose: float = 1.0
 
 

@@ -54,6 +54,7 @@ SPANS = {
         "curriculum.extra", "curriculum.least",
         "motion.things", "camera.shot", "camera.read", "camera.raw.read", "gaussian.low", "neighbours.shift",
         "augment.brightness", "augment.contrast", "augment.saturation", "augment.hue",
+        "augment.defocus",
     ),
     Span(0, above=True): (
         "rate", "clip", "loss.epsilon", "loss.gan_rate", "camera.raw.shot",

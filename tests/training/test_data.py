@@ -15,10 +15,11 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from deblur_demo.errors import InputError, OutputError
+from deblur_demo.light import to_light
 from deblur_demo.synthesis.camera import CameraSettings
 from training.__main__ import main
 from training.config import Augment, Recipe, Shares
-from training.data.augment import side_to_enlarge
+from training.data.augment import defocused, side_to_enlarge
 from training.data.batches import draw_batch
 from training.data.corpus import Corpus, Series, load_corpus
 from training.data.files import SOURCES, Files, write_sources
@@ -266,6 +267,29 @@ def test_photos_are_enlarged_as_far_as_the_recipe_says(corpus: Corpus, recipe: R
     assert 0.6 * detail(as_they_are) < detail(soft) < 0.92 * detail(as_they_are)
     sides = [side_to_enlarge(96, Augment(enlarge=2.0), torch.Generator().manual_seed(seed)) for seed in range(200)]
     assert 80 < sides.count(96) < 120 and 48 <= min(sides) < 52
+
+
+def test_a_part_of_a_photo_is_out_of_focus_in_the_truth_as_well(corpus: Corpus, recipe: Recipe):
+    photos = replace(recipe, batch=16, shares=Shares(photos=1), camera=CLEAN)
+    photos = replace(photos, curriculum=replace(photos.curriculum, levels=(1,)))
+    batch = draw_batch(corpus, replace(photos, augment=Augment(defocus=12.0)), 0, 48, one_stage=False)
+    assert (batch.runs[0].window[:, 0] - batch.goal(1)).abs().max() < 0.6 / 255, "nothing moved, nothing to undo"
+    in_focus = draw_batch(corpus, photos, 0, 48, one_stage=False).goal(1)
+    assert batch.goal(1).diff(dim=-1).abs().mean() < 0.9 * in_focus.diff(dim=-1).abs().mean()
+
+
+def test_a_point_out_of_focus_is_a_disc_of_the_same_light():
+    stars = torch.zeros(400, 3, 41, 41)
+    stars[..., 20, 20] = 1
+    chance, generator = (torch.Generator().manual_seed(seed) for seed in (0, 1))
+    light = to_light(defocused(stars, Augment(defocus=8.0), chance, generator))
+    sharp = (light == stars).flatten(1).all(1)
+    assert 160 < int(sharp.sum()) < 240, "half of them"
+    wholly = light[(light[:, 0, 20, 20] < 0.02) & ~sharp]  # where the part covers all of a large disc
+    assert len(wholly) > 10 and float(wholly.sum((2, 3)).quantile(0.75)) == pytest.approx(1, abs=0.03)
+    far = torch.hypot(*torch.meshgrid(2 * [torch.arange(-20.0, 21)], indexing="ij")) > 9
+    assert not light[..., far].any() and light[..., ~far].count_nonzero() > len(light) * 50
+    assert defocused(stars, Augment(), chance, generator) is stars, "0 draws nothing"
 
 
 def test_light_is_multiplied_before_it_is_clipped(corpus: Corpus, recipe: Recipe):

@@ -1,4 +1,4 @@
-"""Augmentation: orientation by turns and flips, colour by one affine map a sample, photos enlarged or overexposed.
+"""Augmentation: turns, flips, colour by one affine map a sample; photos enlarged, partly out of focus, overexposed.
 
 Brehm 2020 (section 3.3) varies brightness, hue, saturation and contrast "by small amounts" and flips and
 turns; Bologna 2021 (2.2.1) brightness, flips and turns on REDS and nothing on CIFAR-10; Park 2020
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deblur_demo.light import to_display, to_light
 from training.config import Augment
 
 
@@ -57,6 +58,43 @@ def side_to_enlarge(side: int, settings: Augment, chance: torch.Generator) -> in
         return side
     share = _half_of_them(1, chance).item()
     return math.ceil(side / (1 + share * (settings.enlarge - 1)))
+
+
+def defocused(squares: Tensor, settings: Augment, chance: torch.Generator, generator: torch.Generator) -> Tensor:
+    """Put a part of some photos out of focus, as what lies behind or before the subject is.
+
+    A lens makes a disc of every point, in linear light. Where the part ends, something may stand before it, and the
+    edge is crisp, or the depth changes slowly.
+
+    Args:
+        squares: (B, 3, s, s), display values in [0, 1].
+        settings: the largest radius; 0 returns the squares untouched and draws nothing.
+        chance: decisions, on the CPU.
+        generator: where the part lies, on the squares' device.
+
+    Returns:
+        The same shape, in [0, 1].
+    """
+    if not settings.defocus:
+        return squares
+    radii = (settings.defocus * _half_of_them(len(squares), chance)).tolist()
+    pairs = zip(squares, radii, strict=True)
+    return torch.stack([_out_of_focus(square, radius, generator) if radius else square for square, radius in pairs])
+
+
+def _out_of_focus(square: Tensor, radius: float, generator: torch.Generator) -> Tensor:
+    """(3, s, s) in [0, 1] -> the same, a part of it blurred by a disc of so many pixels."""
+    device, reach = square.device, math.ceil(radius)
+    across = torch.arange(-reach, reach + 1, device=device)
+    disc = (radius + 0.5 - torch.hypot(across[:, None], across[None].float())).clamp(0, 1)
+    light = to_light(square)
+    soft = F.conv2d(F.pad(light[:, None], (reach,) * 4, mode="reflect"), (disc / disc.sum())[None, None])[:, 0]
+
+    field = torch.randn(1, 1, 5, 5, generator=generator, device=device)
+    field = F.interpolate(field, size=square.shape[-2:], mode="bicubic", align_corners=True)[0]
+    level, edge = torch.rand(2, generator=generator, device=device)
+    part = ((field - 2 * level + 1) * 3 * 30**edge).sigmoid()  # (1, s, s); an edge of some 60 to 2 pixels
+    return to_display(torch.lerp(light, soft, part))
 
 
 def overexposed(light: Tensor, settings: Augment, chance: torch.Generator) -> Tensor:

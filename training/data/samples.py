@@ -18,7 +18,7 @@ from deblur_demo.synthesis.exposure import MotionSettings, moving_frames
 from deblur_demo.synthesis.gaussian import random_gaussian
 from deblur_demo.synthesis.paths import PathSettings
 from training.config import Recipe
-from training.data.augment import enlarged, jitter_colours, side_to_enlarge
+from training.data.augment import defocused, enlarged, jitter_colours, side_to_enlarge
 from training.data.corpus import Corpus, Series
 from training.data.crops import Cut, below, random_cuts
 
@@ -98,6 +98,7 @@ class Sampler:
         sides = [side_to_enlarge(side, self.recipe.augment, self.chance) for _ in chosen]
         squares = self._cut([self._random_cuts([picture], part) for picture, part in zip(chosen, sides, strict=True)])
         squares = torch.cat([enlarged(square, side) for square in squares])
+        squares = defocused(squares, self.recipe.augment, self.chance, self.generator)
         return jitter_colours(squares, self.recipe.augment, self.generator)
 
     def _frame_cuts(self, clip: Sequence[Tensor]) -> list[Cut]:
