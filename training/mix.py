@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deblur_demo.errors import SettingError
 from deblur_demo.models import checkpoint
-from deblur_demo.models.checkpoint import Card
+from deblur_demo.models.checkpoint import UNLICENSED, Card
 from deblur_demo.models.golden import golden
 from training.derive import check_weights
 
@@ -22,7 +22,8 @@ def mix(sources: Sequence[Path], target: Path, shares: Sequence[float] | None = 
 
     Args:
         sources: two or more .safetensors files of one network, with their cards.
-        target: .safetensors file to write. Its card names the data of all, and the sum of their updates.
+        target: .safetensors file to write. Its card names the data of all, the sum of their updates, and their licence
+            if it is the same of all.
         shares: of each, above 0; divided by their sum. None: the same of all.
 
     Returns:
@@ -52,8 +53,10 @@ def mix(sources: Sequence[Path], target: Path, shares: Sequence[float] | None = 
     weights = [model.state_dict() for model in models]
     mean = {name: sum(part * each[name] for part, each in zip(parts, weights, strict=True)) for name in weights[0]}
     models[0].load_state_dict(mean)
+    licences = {card.licence for card in cards}
     card = replace(
         cards[0],
+        licence=cards[0].licence if len(licences) == 1 else UNLICENSED,
         data=tuple(dict.fromkeys(line for card in cards for line in card.data)),
         recipe="; ".join(f"{part:.3g} of: {card.recipe}" for part, card in zip(parts, cards, strict=True)),
         updates=sum(card.updates for card in cards),

@@ -7,7 +7,7 @@ import torch
 
 from deblur_demo.errors import CheckpointError, OutputError, SettingError
 from deblur_demo.models import checkpoint, registry
-from deblur_demo.models.checkpoint import Card
+from deblur_demo.models.checkpoint import UNLICENSED, Card
 from training import __main__ as training
 from training.mix import mix
 
@@ -46,7 +46,7 @@ def test_what_two_runs_strayed_apart_is_gone_in_their_mean(tmp_path):
 def test_shares_and_what_the_card_adds_up(tmp_path):
     torch.manual_seed(0)
     one = save(tmp_path / "a.safetensors", data=("REDS", "GoPro"), recipe="A", updates=70, hardware="1 CPU core")
-    other = save(tmp_path / "b.safetensors", data=("GoPro", "Kodak"), recipe="B", updates=30, hardware="1 CPU core")
+    other = save(tmp_path / "b.safetensors", data=("GoPro", "Kodak"), recipe="B", updates=30, licence="CC0-1.0")
     out = tmp_path / "mean.safetensors"
     assert training.main(["mix", str(one), str(other), "--shares", "3", "1", "-o", str(out)]) == 0
     mean, card = checkpoint.load(out)
@@ -55,6 +55,8 @@ def test_shares_and_what_the_card_adds_up(tmp_path):
         torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * second[name], rtol=1e-3, atol=1e-5)
     assert card.data == ("REDS", "GoPro", "Kodak") and card.updates == 100 and card.hardware == "1 CPU core"
     assert card.recipe == "0.75 of: A; 0.25 of: B"
+    assert card.licence == UNLICENSED, "one of them is MIT, the other is not"
+    assert mix([one, one], tmp_path / "same.safetensors").licence == "MIT"
 
 
 def test_what_has_no_mean_is_refused(tmp_path):
