@@ -289,6 +289,8 @@ def test_a_point_out_of_focus_is_a_disc_of_the_same_light():
     assert len(wholly) > 10 and float(wholly.sum((2, 3)).quantile(0.75)) == pytest.approx(1, abs=0.03)
     far = torch.hypot(*torch.meshgrid(2 * [torch.arange(-20.0, 21)], indexing="ij")) > 9
     assert not light[..., far].any() and light[..., ~far].count_nonzero() > len(light) * 50
+    wide = defocused(stars[:, :, :8, :8], Augment(defocus=100.0), chance, generator)
+    assert wide.shape[-2:] == (8, 8), "a disc wider than the square ends where that does"
     assert defocused(stars, Augment(), chance, generator) is stars, "0 draws nothing"
 
 

@@ -84,9 +84,9 @@ def defocused(squares: Tensor, settings: Augment, chance: torch.Generator, gener
 
 def _out_of_focus(square: Tensor, radius: float, generator: torch.Generator) -> Tensor:
     """(3, s, s) in [0, 1] -> the same, a part of it blurred by a disc of so many pixels."""
-    device, reach = square.device, math.ceil(radius)
-    across = torch.arange(-reach, reach + 1, device=device)
-    disc = (radius + 0.5 - torch.hypot(across[:, None], across[None].float())).clamp(0, 1)
+    device, reach = square.device, min(math.ceil(radius), square.shape[-1] - 1)
+    across = torch.arange(-reach, reach + 1.0, device=device)
+    disc = (radius + 0.5 - torch.hypot(across[:, None], across[None])).clamp(0, 1)
     light = to_light(square)
     soft = F.conv2d(F.pad(light[:, None], (reach,) * 4, mode="reflect"), (disc / disc.sum())[None, None])[:, 0]
 
