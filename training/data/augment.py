@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deblur_demo.light import to_display, to_light
+from deblur_demo.synthesis.lens import lens_blur
 from training.config import Augment
 
 
@@ -63,8 +64,7 @@ def side_to_enlarge(side: int, settings: Augment, chance: torch.Generator) -> in
 def defocused(squares: Tensor, settings: Augment, chance: torch.Generator, generator: torch.Generator) -> Tensor:
     """Put a part of some photos out of focus, as what lies behind or before the subject is.
 
-    A lens makes a disc of every point, in linear light. Where the part ends, something may stand before it, and the
-    edge is crisp, or the depth changes slowly.
+    Where the part ends, something may stand before it, and the edge is crisp, or the depth changes slowly.
 
     Args:
         squares: (B, 3, s, s), display values in [0, 1].
@@ -84,17 +84,12 @@ def defocused(squares: Tensor, settings: Augment, chance: torch.Generator, gener
 
 def _out_of_focus(square: Tensor, radius: float, generator: torch.Generator) -> Tensor:
     """(3, s, s) in [0, 1] -> the same, a part of it blurred by a disc of so many pixels."""
-    device, reach = square.device, min(math.ceil(radius), square.shape[-1] - 1)
-    across = torch.arange(-reach, reach + 1.0, device=device)
-    disc = (radius + 0.5 - torch.hypot(across[:, None], across[None])).clamp(0, 1)
-    light = to_light(square)
-    soft = F.conv2d(F.pad(light[:, None], (reach,) * 4, mode="reflect"), (disc / disc.sum())[None, None])[:, 0]
-
+    device, light = square.device, to_light(square)
     field = torch.randn(1, 1, 5, 5, generator=generator, device=device)
     field = F.interpolate(field, size=square.shape[-2:], mode="bicubic", align_corners=True)[0]
     level, edge = torch.rand(2, generator=generator, device=device)
     part = ((field - 2 * level + 1) * 3 * 30**edge).sigmoid()  # (1, s, s); an edge of some 60 to 2 pixels
-    return to_display(torch.lerp(light, soft, part))
+    return to_display(torch.lerp(light, lens_blur(light, radius), part))
 
 
 def overexposed(light: Tensor, settings: Augment, chance: torch.Generator) -> Tensor:
