@@ -1,8 +1,8 @@
 """The training loop: batches in, better weights out, in goes that continue one another.
 
 A go is given in minutes. It picks up where the last one stopped, trains until its time is over
-or it is told to end, and leaves two things in its folder: the state to continue from, and the best
-averaged weights with their card. Several processes share the pieces of every batch.
+or it is told to end, and leaves in its folder the state to continue from, the best averaged weights
+with their card and, where a validation chose those, the last. Several processes share the pieces of every batch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from training.state import load_state, save_state, state_file
 if TYPE_CHECKING:  # needs OpenCV and scikit-image, which a run without validation does not
     from training.scores import Pair
 
-BEST = "best.safetensors"  # in the folder of a run, with its card
+BEST, LAST = "best.safetensors", "last.safetensors"  # in the folder of a run, with their cards
 HOPELESS = 50  # updates from the first that change nothing; fp16 leaves out some until its losses are scaled
 
 
@@ -254,20 +254,20 @@ class Trainer:
             self.validated = self.update
         if gain > self.best:
             self.best = gain
-            self.keep(rows)
+            self.keep(BEST, rows)
         # A state that knows of other weights than those kept would let worse ones replace them.
         self._write()
         return True
 
-    def keep(self, rows: dict[str, list[float]]) -> None:
-        """Write the average as the best weights, with its PSNR per step on each set."""
+    def keep(self, name: str, rows: dict[str, list[float]]) -> None:
+        """Write the average into the folder under a name, with its PSNR per step on each set."""
         if self.machine.main:
             cuda = self.device.type == "cuda"
             device = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} CPU cores"
-            metrics = {name: {"psnr": row} for name, row in rows.items()}
+            metrics = {pairs: {"psnr": row} for pairs, row in rows.items()}
             hardware = f"{self.minutes:.0f} minutes on {device}"
             card = self.recipe.card(self.data, self.update, hardware, metrics)
-            checkpoint.save(self.average, self.folder / BEST, card)
+            checkpoint.save(self.average, self.folder / name, card)
 
     def save(self) -> None:
         """Write the state to continue from."""
@@ -281,10 +281,9 @@ class Trainer:
             self.learner.compiled.save(self.shard or sys.maxsize)
 
     def _write(self) -> None:
-        """Write the state, and the average as long as no validation has said which weights are best."""
+        """Write the state, and the average: as the best as long as no validation has said which weights those are."""
         self.save()
-        if isinf(self.best):
-            self.keep({})
+        self.keep(BEST if isinf(self.best) else LAST, {})
 
     def _learned_from(self, sources: Iterable[str]) -> None:
         self.data = tuple(dict.fromkeys((*self.data, *sources)))

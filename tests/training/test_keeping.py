@@ -45,6 +45,10 @@ def test_a_go_without_validation_leaves_the_best_alone(small: Recipe, corpus: Co
     assert second.update == 8 and second.best == first.best == load_state(tmp_path, CPU)["best"]
     assert (tmp_path / "best.safetensors").read_bytes() == best
     assert checkpoint.read_card(tmp_path / "best.safetensors") == card
+    last, card = checkpoint.load(tmp_path / "last.safetensors")
+    assert card.updates == 8 and not card.metrics
+    for name, weight in second.average.state_dict().items():
+        torch.testing.assert_close(last.state_dict()[name].float(), weight, rtol=1e-3, atol=1e-4)
     third = Trainer(replace(small, updates=12), corpus, tmp_path, CPU)
     third.best -= 99  # so that what comes is better
     third.run(10, sets)
@@ -55,6 +59,7 @@ def test_without_validation_at_all_the_newest_average_is_kept(small: Recipe, cor
     for updates in (4, 8):
         Trainer(replace(small, updates=updates), corpus, tmp_path, CPU).run(10, {})
         assert checkpoint.read_card(tmp_path / "best.safetensors").updates == updates
+        assert not (tmp_path / "last.safetensors").exists(), "the same weights twice"
     # States of before took a go without validation for a gain of nothing.
     state = load_state(tmp_path, CPU)
     torch.save({name: state[name] for name in state if name not in ("data", "recipe")} | {"best": 0.0},
