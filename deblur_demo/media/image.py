@@ -64,7 +64,7 @@ def read_image(path: Path, max_megapixels: float | None = None, keep_metadata: b
     Args:
         path: a regular file, or a link to one. It is only ever a path: a URL is not fetched.
         max_megapixels: largest picture accepted; None: ``settings.MAX_MEGAPIXELS``.
-        keep_metadata: keep the place (GPS) and the maker's note in ``exif``.
+        keep_metadata: keep place (GPS), owner, serial numbers, comment and maker's note in ``exif``.
 
     Returns:
         The picture; of an animation or a file of several pages, the first.

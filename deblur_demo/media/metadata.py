@@ -33,6 +33,15 @@ DESCRIPTIVE = (
 )
 # True of the stored grid, which may be turned by now; and the place of a directory that is not copied.
 UNWANTED = (Base.ExifImageWidth, Base.ExifImageHeight, IFD.Interop)
+# What tells of the person behind the camera, or ties photos to one another. Artist and Copyright are meant to be read.
+PRIVATE = (
+    IFD.MakerNote,
+    Base.UserComment,
+    Base.CameraOwnerName,
+    Base.BodySerialNumber,
+    Base.LensSerialNumber,
+    Base.ImageUniqueID,
+)
 
 
 def profile_space(icc: bytes) -> str | None:
@@ -69,13 +78,13 @@ def rgb_profile(icc: bytes | None) -> tuple[bytes | None, list[str]]:
     return None, [ICC_IGNORED]
 
 
-def understand(source: bytes | BinaryIO | None, keep_location: bool) -> tuple[int, bytes | None, list[str]]:
+def understand(source: bytes | BinaryIO | None, keep_private: bool) -> tuple[int, bytes | None, list[str]]:
     """What EXIF says and what of it may be written.
 
     Args:
         source: a TIFF structure, with or without the mark that JPEG puts before it; or a TIFF
             file, open; or None.
-        keep_location: as in ``kept_exif``.
+        keep_private: as in ``kept_exif``.
 
     Returns:
         Orientation 1 to 8, EXIF to write or None, and notices.
@@ -89,7 +98,7 @@ def understand(source: bytes | BinaryIO | None, keep_location: bool) -> tuple[in
             source.seek(0)
             exif.load_from_fp(source)
         turn = _orientation(exif)
-        return turn, kept_exif(exif, keep_location), []
+        return turn, kept_exif(exif, keep_private), []
     except Exception:  # Pillow raises whatever the damage leads to, from struct.error to KeyError
         return turn, None, [EXIF_IGNORED]
 
@@ -105,12 +114,12 @@ def upright(grid: ndarray, orientation: int) -> ndarray:
     return np.ascontiguousarray(grid)
 
 
-def kept_exif(exif: Image.Exif, keep_location: bool) -> bytes | None:
+def kept_exif(exif: Image.Exif, keep_private: bool) -> bytes | None:
     """EXIF to write: the camera and the exposure, without orientation and preview.
 
     Args:
         exif: as read.
-        keep_location: keep GPS, and the maker's note, which may hold a place as well.
+        keep_private: keep GPS, the maker's note, which may hold a place as well, owner, serial numbers and comment.
 
     Returns:
         Bytes with the leading ``Exif`` mark, or None if nothing is left.
@@ -119,10 +128,10 @@ def kept_exif(exif: Image.Exif, keep_location: bool) -> bytes | None:
     for tag in DESCRIPTIVE:
         if tag in exif:
             kept[tag] = exif[tag]
-    unwanted = UNWANTED if keep_location else (*UNWANTED, IFD.MakerNote)
+    unwanted = UNWANTED if keep_private else (*UNWANTED, *PRIVATE)
     if camera := {tag: value for tag, value in exif.get_ifd(IFD.Exif).items() if tag not in unwanted}:
         kept[IFD.Exif] = camera
-    if keep_location and (place := exif.get_ifd(IFD.GPSInfo)):
+    if keep_private and (place := exif.get_ifd(IFD.GPSInfo)):
         kept[IFD.GPSInfo] = dict(place)
     return kept.tobytes() if len(kept) else None
 

@@ -47,7 +47,7 @@ class ImageOrder(Order):
     Attributes:
         photos: uploaded files, in order.
         truth: uploaded file of the same picture, sharp, or None.
-        keep_metadata: whether the place stays in the result's EXIF.
+        keep_metadata: whether place and owner stay in the result's EXIF.
     """
 
     photos: tuple[Path, ...]

@@ -37,7 +37,7 @@ def add(bench: Bench, cache: Path) -> None:
             precision: Number format: auto, fp32, bf16 or fp16.
             tile: Side of a tile in pixels, 0 to 16384; 0: the photo in one piece; auto: what fits in memory.
             truth: The same photo, sharp, to measure against; left out where there is none.
-            keep_metadata: Whether the place (GPS) and the maker's note stay in the result.
+            keep_metadata: Whether place (GPS), owner, serial numbers, comment and maker's note stay in the result.
             ensemble: Orientations to restore and average, 1, 4 or 8: a little better, as many times as slow.
             size: To restore at: full, half (straight smears beyond 30 px) or quarter (60); the result is full size.
 

@@ -13,7 +13,7 @@ PHOTOS = "Blurred photos"
 WEBCAM = "Use the webcam"
 NO_WEBCAM = "No webcam"
 METADATA = "Keep metadata"
-METADATA_HELP = "Camera data and place of the photo go into the download. Off: they are removed."
+METADATA_HELP = "Place, owner, serial numbers and maker's note go into the download, too. Off: they are removed."
 WELCOME = (
     ("Add a photo", "one that came out shaken or smeared"),
     ("Press Deblur", "every iteration shows up as soon as it is ready"),
