@@ -103,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     deblur.add_argument("--animation", type=Path, metavar="FILE", help="also show the steps one by one: .webp or .mp4")
     deblur.add_argument("--json", type=Path, metavar="FILE", help="write a report of every step")
-    deblur.add_argument("--keep-metadata", action="store_true", help="keep place, owner, serial numbers and maker's note")
+    deblur.add_argument(
+        "--keep-metadata", action="store_true", help="keep place, owner, serial numbers and maker's note"
+    )
 
     clips = deblur.add_argument_group("clips")
     clips.add_argument("--side-by-side", action="store_true", help="show the source to the left of the result")

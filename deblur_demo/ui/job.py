@@ -135,19 +135,24 @@ class JobControls:
     def resting(self, status: str) -> Updates:
         return {self.status: status, self.run: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
 
-    def without_result(self, run: Run | None, previous: Run | None, trouble: str | None, cleared: Updates) -> Updates:
-        """After a run that has nothing to keep: what is on the stage stays if it is not of this run.
+    def without_result(
+        self, run: Run | None, previous: Run | None, trouble: str | None, stage: Callable[[Run | None], Updates]
+    ) -> Updates:
+        """After a run that has nothing to keep: the stage is as it was before.
 
         Args:
             run: None if it did not even begin.
             previous: the run before.
             trouble: why there is nothing; None: it was cancelled.
-            cleared: updates that take the run off the stage.
+            stage: updates that show a run that has ended; of None, those that empty the stage.
         """
         updates = self.resting(views.status(trouble, "error") if trouble else views.status(text.CANCELLED))
         if run is None:
             return updates
-        return {**updates, self.state: None, **cleared} if run.staged else {**updates, self.state: previous}
+        if not run.staged:
+            return {**updates, self.state: previous}
+        back = previous if previous is not None and previous.kept else None
+        return {**stage(back), **updates, self.state: back}
 
 
 def place_states(hours: float) -> dict[str, gr.State]:

@@ -1,7 +1,7 @@
 """A run and its files: one folder in the UI library's cache, and the wish to stop.
 
 The folder goes when the run is cancelled or fails without a result, when the same visitor's next
-one has something to show, and at the latest when it is older than the cache may be.
+one ends with something to keep, and at the latest when it is older than the cache may be.
 """
 
 from __future__ import annotations
@@ -81,17 +81,12 @@ class Run:
         return self.done and self.folder.exists()
 
     def replace(self, *others: Run | None) -> None:
-        """Take the place of runs that are on the stage: their files go when this one is there, or has a result."""
+        """Take the place of runs that are on the stage: their files go when this one ends with a result."""
         self._before += [run for run in others if run is not None]
 
     def on_stage(self) -> None:
         """Say that the page shows this run from now on."""
         self._staged = True
-        self._retire()
-
-    def _retire(self) -> None:
-        while self._before:
-            self._before.pop().leave()
 
     def touch(self) -> None:
         """Say that the folder is still in use."""
@@ -132,10 +127,11 @@ class Run:
     def end(self) -> None:
         """Say that nothing more will come; without a result the folder goes, at once if no page has seen it.
 
-        What such a run was to replace stays then, as it is on the stage still.
+        What it was to replace goes if it has one, and else stays, for the stage to have it back.
         """
-        if self.done or self._staged:
-            self._retire()
+        if self.done:
+            for run in self._before:
+                run.leave()
         self._before.clear()
         if not self.done:
             self.leave() if self._staged else self.discard()

@@ -79,6 +79,7 @@ REFUSED = "There is too much to do right now, or too much of it is yours. Please
 EXPIRED = "These results were deleted after a while, as promised. Please run again."
 STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
+CUT = "Cancelled after iteration {index}. What is there is kept."
 CANCELLED_STAYS = "Cancelled. What is on the stage stays."
 NEITHER_LOST = "{trouble} What was finished before is kept."
 UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another file."

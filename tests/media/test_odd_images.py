@@ -175,7 +175,8 @@ def test_33_the_place_stays_only_where_it_is_wanted(home, kit, source, suffix):
     exif = Image.Exif()
     exif.load(kit.exif(6))
     # The maker's note, comment, owner, serial numbers; exposure time, and a directory that is not kept.
-    private = {0x927C: b"maker's secret", 0x9286: b"a secret word", 0xA430: "secret me", 0xA431: "secret1", 0xA435: "secret2"}
+    private = {0x927C: b"maker's secret", 0x9286: b"a secret word", 0xA430: "a secret name"}
+    private |= {0xA431: "secret1", 0xA435: "secret2"}
     exif[0x8769] = {0x829A: 0.25, **private, 0xA005: {1: "R98"}}
     (home / "a").write_bytes(kit.pil(PHOTO, source, exif=exif.tobytes()))
     for keep in (False, True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,31 +135,62 @@ def test_closing_a_run_between_tiles_leaves_nothing(page, shaky):
     assert not files(page) and not list(page.cache.iterdir())
 
 
-def test_cancel_in_mid_run_has_the_last_word_and_leaves_nothing(page, shaky):
-    s, updates = page.screen, []
-    for update in page.deblur(*asked([shaky], iterations=10)):
-        updates.append(update)
-        if "Iteration 2" in update.get(s.job.status, ""):
-            run = next(update[s.job.state] for update in updates if s.job.state in update)
+def stopped(page, word: str, photos, previous=None) -> tuple[dict, ImageRun]:
+    """Cancel a run of ten iterations when its status has a word; gives the last update and the run."""
+    s, run = page.screen, None
+    for last in page.deblur(*asked(photos, iterations=10, previous=previous)):
+        run = run or last.get(s.job.state)
+        if word in last.get(s.job.status, ""):
             run._unwanted.set()  # what ``stop`` does before it waits
-    last = updates[-1]
-    assert text.CANCELLED in last[s.job.status] and last[s.job.run]["interactive"]
+    assert run.ended and last[s.job.run]["interactive"]
+    return last, run
+
+
+def test_cancel_before_the_first_iteration_has_the_last_word_and_leaves_nothing(page, shaky):
+    s = page.screen
+    last, _ = stopped(page, "Iteration 1", [shaky])
+    assert text.CANCELLED in last[s.job.status]
     assert last[s.results] == gr.update(visible=False) and last[s.job.state] is None
-    assert run.ended and not files(page) and not list(page.cache.iterdir())
+    assert not files(page) and not list(page.cache.iterdir())
 
 
-def test_cancelled_among_several_photos_those_that_are_done_are_kept(page, shaky):
-    s, updates = page.screen, []
-    for update in page.deblur(*asked([shaky, shaky])):
-        updates.append(update)
-        if "(2 of 2), iteration 2" in update.get(s.job.status, ""):
-            run = next(update[s.job.state] for update in updates if s.job.state in update)
-            run._unwanted.set()
-    last = updates[-1]
-    assert "Cancelled. 1 photo is finished and kept." in last[s.job.status] and last[s.job.state] is run and run.kept
-    assert [len(result.steps) for result in run.results] == [4]
-    assert Path(value(last[s.steps_zip])).is_file() and last[s.viewer]["right"] == 3
-    assert {Path(name).parent.name for name in files(page) if "_step_" in name} == {"001"}
+def test_cancel_before_the_first_iteration_brings_back_what_was_there(page, shaky):
+    s = page.screen
+    *_, done = page.deblur(*asked([shaky, shaky], iterations=1))
+    before = done[s.job.state]
+    last, run = stopped(page, "Iteration 1", [shaky], previous=before)
+    assert text.CANCELLED in last[s.job.status] and last[s.job.state] is before and before.kept
+    for part in (s.viewer, s.table, s.picker, s.photos_zip, s.steps_zip, s.step_png):
+        assert last[part] == done[part]
+    assert not run.folder.exists() and Path(value(last[s.photos_zip])).is_file()
+
+
+def test_cancel_keeps_the_steps_that_are_there_in_place_of_the_run_before(page, shaky):
+    s = page.screen
+    *_, done = page.deblur(*asked([shaky], iterations=1))
+    before = done[s.job.state]
+    last, run = stopped(page, "Iteration 3", [shaky], previous=before)
+    (result,) = run.results
+    assert text.CUT.format(index=2) in last[s.job.status] and last[s.job.state] is run and run.kept
+    assert [step.index for step in result.steps] == [0, 1, 2] and result.cut and last[s.viewer]["steps"] == 3
+    with zipfile.ZipFile(value(last[s.steps_zip])) as archive:
+        assert [name for name in archive.namelist() if "step" in name.rpartition("/")[2]] == [
+            f"shaky/step_0{index}.png" for index in range(3)
+        ]
+    assert marked(last, page) == ("2", str(result.steps[2].full)) and not before.kept
+
+
+@pytest.mark.parametrize(("iteration", "words", "steps"), [
+    (1, "Cancelled. 1 photo is finished and kept.", [11]),
+    (2, "Cancelled. 1 photo is finished and kept, the next up to iteration 1.", [11, 2]),
+])  # fmt: skip
+def test_cancelled_among_several_photos_those_that_are_done_are_kept(page, shaky, iteration, words, steps):
+    s = page.screen
+    last, run = stopped(page, f"(2 of 2), iteration {iteration}", [shaky, shaky])
+    assert words in last[s.job.status] and last[s.job.state] is run and run.kept
+    assert [len(result.steps) for result in run.results] == steps
+    assert Path(value(last[s.steps_zip])).is_file() and last[s.viewer]["right"] == steps[-1] - 1
+    assert len({Path(name).parent for name in files(page) if "_step_" in name}) == len(steps)
 
 
 def test_a_run_that_never_began_leaves_the_one_before(page, shaky):

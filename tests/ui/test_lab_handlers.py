@@ -206,18 +206,33 @@ def test_what_is_shown_of_a_large_photo_is_smaller(page, tmp_path, monkeypatch):
     assert len(sizes) == 1 and max(sizes)[0] * max(sizes)[1] <= 10_000 < height * width
 
 
-def test_cancel_takes_the_steps_and_leaves_the_blur(shaken):
-    page, run = shaken
+def stopped(page, run, iteration: int) -> dict:
+    """Cancel ten iterations at one of them; gives the last update."""
     s, updates = page.screen, []
-    kept = files(page)
     for update in page.deblur(*knobs(run, iterations=10)):
         updates.append(update)
-        if "Iteration 2" in update.get(s.deblurring.status, ""):
+        if f"Iteration {iteration}" in update.get(s.deblurring.status, ""):
             next(update[s.deblurring.state] for update in updates if s.deblurring.state in update)._unwanted.set()
-    last = updates[-1]
+    assert updates[-1][s.blurring.run]["interactive"] and updates[-1][s.deblurring.run]["interactive"]
+    return updates[-1]
+
+
+def test_cancel_before_the_first_iteration_leaves_the_blur(shaken):
+    page, run = shaken
+    s, kept = page.screen, files(page)
+    last = stopped(page, run, 1)
     assert text.CANCELLED in last[s.deblurring.status] and last[s.deblurring.state] is None
     assert list(shown(last, page))[:3] == ["Blurred", "Sharp", "TL1"] and last[s.steps] == gr.update(visible=False)
-    assert sorted(files(page)) == sorted(kept) and last[s.blurring.run]["interactive"]
+    assert sorted(files(page)) == sorted(kept)
+
+
+def test_cancel_keeps_the_steps_that_are_there(shaken):
+    page, run = shaken
+    s = page.screen
+    last = stopped(page, run, 3)
+    assert text.CUT.format(index=2) in last[s.deblurring.status] and last[s.deblurring.state].kept
+    assert list(shown(last, page))[:4] == ["Blurred", "Step 1", "Step 2", "Sharp"] and last[s.steps]["visible"]
+    assert Path(last[s.steps_zip]["value"]).is_file() and last[s.curves].count("<polyline") == 2
 
 
 def test_cancel_in_mid_shake_leaves_nothing(page, sharp):

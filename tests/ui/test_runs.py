@@ -15,6 +15,13 @@ from deblur_demo.ui.runs import Cancelled, Run, expire, is_gone, safe_stem, swee
 from deblur_demo.ui.video.run import VideoRun
 
 
+def finished(root: Path) -> Run:
+    run = Run(root)
+    run.done = True
+    run.end()
+    return run
+
+
 def test_discarding_leaves_nothing(tmp_path):
     run = Run(tmp_path)
     (run.folder / "file").write_bytes(b"x")
@@ -35,29 +42,17 @@ def test_files_that_a_page_may_be_asking_for_stay_for_a_moment(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("staged", [False, True])
-def test_the_run_before_stays_until_another_is_on_the_stage(tmp_path, staged):
-    before, run = Run(tmp_path), Run(tmp_path)
-    before.done = run.done = True
-    before.end()
+@pytest.mark.parametrize("done", [False, True])
+def test_the_run_before_stays_until_another_ends_with_a_result(tmp_path, staged, done):
+    before, run = finished(tmp_path), Run(tmp_path)
     run.replace(before, None)
-    assert before.kept
-    run.on_stage() if staged else run.end()
-    assert run.kept and not before.folder.exists()
-
-
-def test_the_run_before_stays_after_one_that_no_page_has_seen(tmp_path):
-    before, run = Run(tmp_path), Run(tmp_path)
-    before.done = True
-    before.end()
-    run.replace(before)
-    run.end()
-    assert before.kept and not run.folder.exists()
-    for _ in range(2):  # and the one after that replaces it
-        run = Run(tmp_path)
-        run.replace(before)
+    if staged:
         run.on_stage()
-        run.end()
-    assert not before.folder.exists()
+    assert before.kept
+    run.done = done
+    run.end()
+    assert run.kept is run.folder.exists() is done
+    assert before.kept is before.folder.exists() is not done
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -112,13 +107,6 @@ def test_stopping_waits_for_the_end_and_closes_the_job(tmp_path):
     assert seen[-2:] == ["closed", "cancelled"] and len(seen) < 900
     worker.join()
     assert not run.folder.exists()
-
-
-def finished(root: Path) -> Run:
-    run = Run(root)
-    run.done = True
-    run.end()
-    return run
 
 
 def test_the_sweep_takes_old_runs_that_have_ended_only(tmp_path):

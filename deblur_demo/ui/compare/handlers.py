@@ -148,7 +148,7 @@ class CompareHandlers:
         """What there is to keep, and why it is not more if it is not."""
         s = self.screen
         if run is None or not run.results:
-            return s.job.without_result(run, previous, trouble, self.clear())
+            return s.job.without_result(run, previous, trouble, self._stage)
         done, count = len(run.results), len(run.expected)
         cancelled = not run.complete and not trouble
         try:
@@ -161,11 +161,14 @@ class CompareHandlers:
             status = views.status(compare_text.kept(done, count), "idle", done / count)
         else:
             status = views.status(compare_text.finished(done, run.elapsed), "done", 1.0)
-        return {
-            **s.job.resting(status),
-            **self._arrived(run),
-            s.archive: gr.update(value=run.archive and str(run.archive), interactive=run.archive is not None),
-        }
+        return {**self._stage(run), **s.job.resting(status)}
+
+    def _stage(self, run: CompareRun | None) -> Updates:
+        """The results of a run that has ended; without a run, the stage as the page opened."""
+        if run is None:
+            return self.clear()
+        packed = gr.update(value=run.archive and str(run.archive), interactive=run.archive is not None)
+        return {**self._arrived(run), self.screen.archive: packed}
 
     def clear(self) -> Updates:
         """The stage as it was when the page opened."""

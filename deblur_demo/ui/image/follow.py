@@ -12,6 +12,7 @@ from deblur_demo.ui import text, views
 from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.order import ImageOrder
 from deblur_demo.ui.pace import Pace
+from deblur_demo.ui.runs import Cancelled
 
 if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
@@ -21,7 +22,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
     """Deblur one photo of an order into a run.
 
     Args:
-        run: gets the photo's steps and their ZIP; nothing of a photo that fails or is cancelled.
+        run: gets the photo's steps and their ZIP; nothing of a photo that fails, or is cancelled before its first.
         order: what was asked for.
         deblurrer: the network, placed on its device.
         number: which of the order's photos, from 1.
@@ -42,23 +43,31 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
     pace = Pace(most)
     name = text.of_several(number, count, path.name)
     run.begin(path.name, most + 1, truth, deblurrer.model.traits.maps)
-    first = newest = None
+    first = newest = wish = None
     yield views.status(text.running(1, last, name=name), "busy", (number - 1) / count)
     try:
-        for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
-            if isinstance(event, StepReport):
-                first, newest = first or event, event
-                known = run.results[-1].notices
-                run.add(event)
-                for notice in run.results[-1].notices[len(known) :]:
-                    gr.Info(escape(notice))
-                yield run.results[-1]
-            else:
-                pace.tile(event)
-                line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
-                yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
+        try:
+            for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
+                if isinstance(event, StepReport):
+                    first, newest = first or event, event
+                    known = run.results[-1].notices
+                    run.add(event)
+                    for notice in run.results[-1].notices[len(known) :]:
+                        gr.Info(escape(notice))
+                    yield run.results[-1]
+                else:
+                    pace.tile(event)
+                    line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
+                    yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
+        except Cancelled as cancelled:
+            if newest is None or newest.index == 0:
+                raise
+            wish = cancelled  # what the visitor has seen of it, and may have found good enough, stays
         more = deblurrer.model.traits.adjustable(order.job.iterations)
-        run.finish(judge(first, newest, more, order.job.size, deblurrer.model.learned))
-    except Exception:  # also when it is cancelled
+        verdict = judge(first, newest, more, order.job.size, deblurrer.model.learned)
+        run.finish(verdict, cut=wish is not None)
+    except Exception:
         run.drop()
         raise
+    if wish is not None:
+        raise wish

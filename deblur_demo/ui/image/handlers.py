@@ -76,8 +76,8 @@ class ImageHandlers:
     def deblur(self, photos, truth, metadata, *rest) -> Iterator[Updates]:
         """Deblur every photo, telling the page about each tile and each step.
 
-        Trouble with one of several photos does not stop the others. However it ends, cancelled
-        included, photos that are finished are kept.
+        Trouble with one of several photos does not stop the others. However it ends, photos that are
+        finished are kept, and of one that is cancelled the steps that are.
 
         Args:
             photos, truth, metadata: as the page has them.
@@ -213,23 +213,28 @@ class ImageHandlers:
         """The photos that are finished, to choose from, and why there are not more if there are not."""
         s = self.screen
         if run is None or not run.results:
-            return s.job.without_result(run, previous, trouble, self.clear())
-        results = run.results
+            return s.job.without_result(run, previous, trouble, self._stage)
         if finished:
             status = views.status(finished, "done", 1.0)
         elif trouble:
             status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
         else:
-            status = views.status(image_text.cancelled(len(results)))
+            last, done = run.results[-1], sum(not result.cut for result in run.results)
+            status = views.status(image_text.cancelled(done, last.steps[-1].index if last.cut else 0))
         run.done = True
+        return {**self._stage(run), **s.job.resting(status), s.job.state: run}
+
+    def _stage(self, run: ImageRun | None) -> Updates:
+        """The photos of a run that has ended, to choose from; without a run, the stage as the page opened."""
+        if run is None:
+            return self.clear()
+        s, results = self.screen, run.results
         choices = [(f"{number}. {result.name}", number - 1) for number, result in enumerate(results, 1)]
         packed = self._packed(run) if len(results) > 1 else None
         return {
             **self._complete(run, results[-1]),
-            **s.job.resting(status),
             s.picker: gr.update(choices=choices, value=len(choices) - 1, visible=len(results) > 1),
             s.photos_zip: gr.update(value=packed, visible=packed is not None),
-            s.job.state: run,
         }
 
     def _packed(self, run: ImageRun) -> str | None:

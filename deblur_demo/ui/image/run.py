@@ -71,6 +71,7 @@ class Result:
         truth_spectrum: its power spectrum.
         blur: estimate of the input, see ``metrics.blur``.
         verdict: None until the last step is there.
+        cut: whether it was cancelled before the last step that was asked for.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Result:
     truth_spectrum: tuple[float, ...] = ()
     blur: float | None = None
     verdict: Verdict | None = None
+    cut: bool = False
 
 
 class ImageRun(Run):
@@ -156,8 +158,13 @@ class ImageRun(Run):
         last = result.steps[-1].index
         return result.steps[last if self.picked is None else min(max(self.picked, 0), last)]
 
-    def finish(self, verdict: Verdict) -> None:
-        """Pack all steps of the current photo, the last one's maps and all figures into a ZIP beside them."""
+    def finish(self, verdict: Verdict, cut: bool = False) -> None:
+        """Pack all steps of the current photo, the last one's maps and all figures into a ZIP beside them.
+
+        Args:
+            verdict: what the run did to the photo.
+            cut: whether there are fewer steps than were asked for.
+        """
         result = self.results[-1]
         stem = safe_stem(result.name)
         archive = result.steps[0].full.with_name(f"{stem}_steps.zip")
@@ -174,7 +181,7 @@ class ImageRun(Run):
                 last = result.steps[-1]
                 file.write(_beside(last.full, name), f"{stem}/step_{last.index:02d}_{name}.png")
             file.writestr(f"{stem}/report.json", json.dumps(report, indent=2))
-        self.results[-1] = replace(result, rows=len(result.steps), archive=archive, verdict=verdict)
+        self.results[-1] = replace(result, rows=len(result.steps), archive=archive, verdict=verdict, cut=cut)
 
     def pack(self) -> Path:
         """Put the last step of every photo into one ZIP; gives its path."""

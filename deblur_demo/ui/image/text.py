@@ -154,9 +154,12 @@ def steps(first: int, last: int) -> str:
     return f"Steps {first} to {last}" if last > first else step(first)
 
 
-def cancelled(done: int) -> str:
-    """The last status of a run that was cancelled after so many photos."""
-    return f"Cancelled. {done} photo{' is' if done == 1 else 's are'} finished and kept."
+def cancelled(done: int, cut: int) -> str:
+    """The last status of a run that was cancelled after so many photos, and so many iterations of the next."""
+    if done == 0:
+        return text.CUT.format(index=cut)
+    more = f", the next up to iteration {cut}" if cut else ""
+    return f"Cancelled. {done} photo{' is' if done == 1 else 's are'} finished and kept{more}."
 
 
 def animated(name: str, size: int) -> str:

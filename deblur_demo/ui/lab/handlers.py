@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.follow import follow
 from deblur_demo.ui.image.plots import quality
 from deblur_demo.ui.image.run import ImageRun, Result
-from deblur_demo.ui.job import Ending, JobControls, ending
+from deblur_demo.ui.job import ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.lab import text as lab_text
 from deblur_demo.ui.lab import views as lab_views
@@ -34,7 +35,7 @@ from deblur_demo.ui.lab.order import ShakeOrder
 from deblur_demo.ui.lab.pad import drawn_points, sheet
 from deblur_demo.ui.lab.run import LabRun
 from deblur_demo.ui.order import ImageOrder
-from deblur_demo.ui.runs import Run, is_gone
+from deblur_demo.ui.runs import is_gone
 
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 
@@ -143,12 +144,14 @@ class LabHandlers:
                 run.done = True
                 yield stage
             if run is None or not run.done:
-                yield self._stopped(job, run, before, ended, self.clear())
+                yield {**job.without_result(run, before, ended.trouble, self._blurred), **self._free()}
         finally:
             if run is not None:
                 run.end()
 
-    def _blurred(self, run: LabRun) -> Updates:
+    def _blurred(self, run: LabRun | None) -> Updates:
+        if run is None:
+            return self.clear()
         s = self.screen
         run.on_stage()
         return {
@@ -188,11 +191,13 @@ class LabHandlers:
                 with closing(follow(run, order, deblurrer)) as story:
                     for news in story:
                         yield self._arrived(shaken, run, most) if isinstance(news, Result) else {job.status: news}
+            if run is not None and run.results:
                 stage = self._deblurred(shaken, run, time.monotonic() - start)
                 run.done = True
                 yield stage
-            if run is None or not run.done:
-                yield self._stopped(job, run, before, ended, self._only_blurred(shaken))
+            else:
+                stage = partial(self._steps, shaken)
+                yield {**job.without_result(run, before, ended.trouble, stage), **self._free()}
         finally:
             if run is not None:
                 run.end()
@@ -213,15 +218,13 @@ class LabHandlers:
         }
 
     def _deblurred(self, shaken: LabRun, run: ImageRun, seconds: float) -> Updates:
-        s, result = self.screen, run.results[-1]
-        last = result.steps[-1]
-        line = lab_text.deblurred(last.index, seconds, result.steps[0].psnr, last.psnr)
-        return {
-            **self._arrived(shaken, run, last.index),
-            **self._free(),
-            **s.deblurring.resting(views.status(line, "done", 1.0)),
-            s.steps_zip: gr.update(value=str(result.archive), interactive=True),
-        }
+        job, result = self.screen.deblurring, run.results[-1]
+        first, last = result.steps[0], result.steps[-1]
+        if result.cut:
+            status = views.status(text.CUT.format(index=last.index))
+        else:
+            status = views.status(lab_text.deblurred(last.index, seconds, first.psnr, last.psnr), "done", 1.0)
+        return {**self._steps(shaken, run), **self._free(), **job.resting(status)}
 
     # What the stage shows
 
@@ -236,16 +239,15 @@ class LabHandlers:
         run.picked = int(event.index)
         return {s.table: image_views.table(result, run.looked_at(result).index)}
 
-    def _only_blurred(self, shaken: LabRun | None) -> Updates:
-        """The stage as it was before the network began."""
-        stage = {self.screen.viewer: lab_views.viewer(shaken)} if shaken is not None and shaken.kept else {}
+    def _steps(self, shaken: LabRun | None, run: ImageRun | None) -> Updates:
+        """The steps of a run that has ended; without a run, what they began with."""
+        s = self.screen
+        if run is not None:
+            result = run.results[-1]
+            packed = {s.steps_zip: gr.update(value=str(result.archive), interactive=True)}
+            return {**self._arrived(shaken, run, result.steps[-1].index), **packed}
+        stage = {s.viewer: lab_views.viewer(shaken)} if shaken is not None and shaken.kept else {}
         return {**stage, **self.clear_steps()}
-
-    def _stopped(
-        self, job: JobControls, run: Run | None, before: Run | None, ended: Ending, cleared: Updates
-    ) -> Updates:
-        """Say why nothing came out; see ``JobControls.without_result``."""
-        return {**self._free(), **job.without_result(run, before, ended.trouble, cleared)}
 
     def _free(self) -> Updates:
         """Both jobs can be started."""

@@ -182,7 +182,7 @@ class VideoHandlers:
         """What there is to keep, in the player and for download, and why it is not more if it is not."""
         s = self.screen
         if run is None or not run.settle():
-            return s.job.without_result(run, previous, trouble, self.clear())
+            return s.job.without_result(run, previous, trouble, self._stage)
         count, expected = len(run.frames), run.begun.frames
         if not run.partial:
             status = views.status(video_text.filmed(count, run.elapsed), "done", 1.0)
@@ -190,10 +190,15 @@ class VideoHandlers:
             status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
         else:
             status = views.status(video_text.kept(count, expected), "idle", count / expected if expected else 0.0)
+        return {**self._stage(run), **s.job.resting(status), s.job.state: run}
+
+    def _stage(self, run: VideoRun | None) -> Updates:
+        """What a run that has ended has to keep; without a run, the stage as the page opened."""
+        if run is None:
+            return self.clear()
+        s = self.screen
         both = player.source_and_result(run.begun.info, run.source, run.target, run.times, run.offset)
         return {
-            **s.job.resting(status),
-            s.job.state: run,
             s.live: gr.update(value=None, visible=False),
             s.welcome: gr.update(visible=False),
             s.player: gr.update(value=both, visible=True),
