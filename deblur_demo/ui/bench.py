@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from deblur_demo import settings
 from deblur_demo.ui import zerogpu
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy import ndarray
 
     from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport
@@ -61,6 +60,7 @@ class Bench:
     def loaded(self) -> list[tuple[Job, int]]:
         """Networks at hand, the one used last at the end, each with the bytes of its weights."""
         with self._lock:
+            self._put_away_deleted()
             return [
                 (job, sum(value.nbytes for value in deblurrer.model.state_dict().values()))
                 for job, deblurrer in self._open.items()
@@ -91,11 +91,17 @@ class Bench:
         with self._opening:
             deblurrer = self._open.get(key) or open_deblurrer(key)
         with self._lock:
+            self._put_away_deleted()
             self._open[key] = deblurrer
             self._open.move_to_end(key)
             while len(self._open) > self._kept:
                 self._open.popitem(last=False)
         return deblurrer
+
+    def _put_away_deleted(self) -> None:
+        """Forget what came from files that are gone: a visitor's own weights are kept for a while only."""
+        for job in [job for job in self._open if isinstance(job.checkpoint, Path) and not job.checkpoint.is_file()]:
+            del self._open[job]
 
     def _events(self, job: Job, window: ndarray, iterations: int | str | None) -> Iterator[TileDone | Step]:
         from deblur_demo.ui.borrowed import portable_events

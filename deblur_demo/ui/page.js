@@ -1,4 +1,8 @@
 () => {
+  // Whoever leaves ends the run, and so does the library when a line that broke is there again: it loads the page anew.
+  window.addEventListener("beforeunload", (event) => {
+    if (document.querySelector(".status.busy")) event.preventDefault();
+  });
   // A picture pasted anywhere on a screen goes where a dropped one goes.
   document.addEventListener("paste", (event) => {
     const pictures = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));

@@ -25,6 +25,7 @@ LINGER = 5.0  # seconds until files go that a page may be asking for
 SWEEP = 300.0  # seconds from one ``sweep`` to the next
 _PREFIX = "deblur-run-"
 _UPLOAD = "[0-9a-f]" * 64  # a folder of the UI library, named after the hash of what is in it
+_ARRIVING = "tmp*"  # a file of the UI library's while its upload goes on; one that breaks off stays
 _going: set[Path] = set()  # folders of runs that have not ended
 Happening = TypeVar("Happening")
 
@@ -167,20 +168,20 @@ def expire(run: Run | None) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Delete what outlived the cache: folders of runs that have ended, and uploads.
+    """Delete what outlived the cache: folders of runs that have ended, and uploads, whole or not.
 
     Nobody else does while a server runs: the library would go by the age of every single file, of which
     a run may need some for longer.
     """
     oldest = time.time() - settings.CACHE_HOURS.current() * 3600
-    for pattern, age in ((f"{_PREFIX}*", _touched), (_UPLOAD, _chosen)):
-        for folder in root.glob(pattern):
+    for pattern, age in ((f"{_PREFIX}*", _touched), (_UPLOAD, _chosen), (_ARRIVING, _touched)):
+        for path in root.glob(pattern):
             try:
-                stale = folder not in _going and age(folder) < oldest
+                stale = path not in _going and age(path) < oldest
             except FileNotFoundError:  # another visitor's run has just ended
                 continue
             if stale:
-                _delete(folder)
+                _delete(path)
 
 
 def sweep_forever(root: Path, seconds: float = SWEEP) -> None:
@@ -190,16 +191,19 @@ def sweep_forever(root: Path, seconds: float = SWEEP) -> None:
         time.sleep(seconds)
 
 
-def _delete(folder: Path) -> None:
+def _delete(path: Path) -> None:
     """Under another name first: whoever looks at a folder sees all of it or nothing."""
-    leaving = folder.with_name(f"{_PREFIX}{secrets.token_hex(16)}")
+    leaving = path.with_name(f"{_PREFIX}{secrets.token_hex(16)}")
     with suppress(OSError):  # gone already, or in use on a system that will not rename it then
-        folder = folder.rename(leaving)
-    shutil.rmtree(folder, ignore_errors=True)
+        path = path.rename(leaving)
+    if path.is_file():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _touched(folder: Path) -> float:
-    return folder.stat().st_mtime
+def _touched(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _chosen(folder: Path) -> float:

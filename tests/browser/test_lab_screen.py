@@ -153,6 +153,29 @@ def test_a_palm_on_the_sheet_draws_nothing(lab):
     assert page.locator("#lab-pad .origin").inner_text() == alone
 
 
+def test_a_late_answer_does_not_take_away_what_was_drawn_meanwhile(lab):
+    page = lab()
+    page.route("**/gradio_api/**", lambda route: (page.wait_for_timeout(1000), route.continue_()))
+    shift = page.locator("#lab-shift input[type=number]")
+    with page.expect_response("**/gradio_api/**"):
+        shift.fill("60")
+        shift.press("Tab")
+        draw(page, (0.5, 0.2), (0.5, 0.8))
+    page.unroute_all(behavior="wait")
+    page.wait_for_timeout(500)
+    origin = page.locator("#lab-pad .origin")
+    assert re.match(r"drawn, 0 × \d+ px", origin.inner_text())
+    exposed = page.locator("#lab-pad .frames .open").count()
+    page.locator("#lab-level input[type=number]").fill("5")
+    page.locator("#lab-level input[type=number]").press("Tab")
+    page.wait_for_function("before => document.querySelectorAll('#lab-pad .frames .open').length < before", arg=exposed)
+    assert origin.inner_text().startswith("drawn")
+    with page.expect_response("**/gradio_api/**"):
+        shift.fill("80")
+        shift.press("Tab")
+    page.wait_for_selector("#lab-pad .origin:has-text('random')")
+
+
 def test_the_dice_need_no_mouse_and_an_export_repeats_the_shake(lab, photo, tmp_path):
     page = lab()
     give(page, photo)

@@ -104,11 +104,11 @@ def test_an_exported_shake_fills_in_every_knob(page, tmp_path):
     shake = Shake(path=PATH, seed=7, shift=30, level=11, objects=2, noise=0.5, saturation=3)
     (tmp_path / "shake.json").write_text(shake.to_json())
     loaded = page.repeat(str(tmp_path / "shake.json"))
-    assert loaded[s.pad] == sheet(PATH, 11, drawn=True)
+    assert loaded[s.pad] == sheet(PATH, 11, drawn=True, strokes=None)
     assert [loaded[knob] for knob in s.shake[1:]] == [7, 30, 11, 2, 0.5, 3]
     (tmp_path / "shake.json").write_text(json.dumps({"seed": 5}))
     loaded = page.repeat(str(tmp_path / "shake.json"))
-    assert loaded[s.pad] == sheet(path_by_lot(5, 24), 9) and not loaded[s.pad]["drawn"]
+    assert loaded[s.pad] == sheet(path_by_lot(5, 24), 9, strokes=None) and not loaded[s.pad]["drawn"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"path": [[0, 0], [9e9, 0]]}', '{"level": 4}', "\x00", "[" * 10**5])
@@ -121,17 +121,19 @@ def test_a_shake_that_makes_no_sense_costs_one_line(page, tmp_path, content):
 
 def test_by_lot_the_sheet_shows_the_path_that_is_taken(page, sharp):
     s = page.screen
-    thrown = page.throw_dice(20, 13)
+    drawn = sheet(PATH, 9, drawn=True, strokes=3)
+    thrown = page.throw_dice(drawn, 20, 13)
     seed, shown = thrown[s.seed], thrown[s.pad]
-    assert not shown["drawn"] and shown["level"] == 13 and page.throw_dice(20, 13)[s.seed] != seed
+    assert not shown["drawn"] and shown["level"] == 13 and page.throw_dice(drawn, 20, 13)[s.seed] != seed
+    assert shown["strokes"] == 3, "what is drawn from now on is newer"
     *_, last = page.blur(*asked(sharp, shown["points"], drawn=False, seed=seed, shift=20, level=13))
     taken = last[s.blurring.state].shake
     assert taken.seed == seed and np.allclose(taken.path, shown["points"], atol=1e-3)
-    assert page.lot(None, 24, 9)[s.pad] == page.lot(0, 24, 9)[s.pad] == sheet(path_by_lot(0, 24), 9)
-    assert page.lot(0, 250, None)[s.pad] == sheet(path_by_lot(0, 200), 1), "as the sliders will say"
-    assert page.expose(shown, 5)[s.pad] == {**shown, "level": 5}
-    assert page.sow(shown, seed + 1, 20, 13)[s.pad] == sheet(path_by_lot(seed + 1, 20), 13)
-    assert page.sow(sheet(PATH, 9, drawn=True), seed + 1, 20, 13)[s.pad] == gr.skip(), "it is for the noise, too"
+    blank = sheet((), 9)
+    assert page.lot(blank, None, 24, 9)[s.pad] == page.lot(blank, 0, 24, 9)[s.pad] == sheet(path_by_lot(0, 24), 9)
+    assert page.lot(blank, 0, 250, None)[s.pad] == sheet(path_by_lot(0, 200), 1), "as the sliders will say"
+    assert page.sow(shown, seed + 1, 20, 13)[s.pad] == sheet(path_by_lot(seed + 1, 20), 13, strokes=3)
+    assert page.sow(drawn, seed + 1, 20, 13)[s.pad] == gr.skip(), "it is for the noise, too"
 
 
 def test_every_shake_that_may_be_exported_fits_the_sliders(page, sharp):

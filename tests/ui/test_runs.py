@@ -124,6 +124,15 @@ def test_the_sweep_takes_old_runs_that_have_ended_only(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([new.folder, foreign])
 
 
+def test_the_sweep_takes_what_came_of_uploads_that_broke_off(tmp_path):
+    old, arriving = tmp_path / "tmpabcd1234", tmp_path / "tmpefgh5678"
+    for path in (old, arriving):
+        path.write_bytes(b"half of a photo")
+    os.utime(old, (time.time() - 3700,) * 2)
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [arriving]
+
+
 def test_an_upload_lasts_as_long_as_the_run_that_keeps_it(tmp_path):
     upload, run = tmp_path / "photo.jpg", Run(tmp_path)
     upload.write_bytes(b"x")

@@ -72,7 +72,7 @@ def test_a_run_shows_frames_and_ends_with_both_in_the_player(page, clip):
     assert value(last[s.download]) == shown["result"]["path"] == str(run.target)
     assert run.target.name == "My_clip_deblurred.mp4" and last[s.download]["label"] == video_text.DOWNLOAD_CLIP
     assert [frame.time for frame in read_frames(run.target)] == TIMES
-    assert "6 frames" in last[s.figures] and "Flicker" in last[s.figures] and last[s.curve].count("<polyline") == 2
+    assert "6 frames" in value(last[s.figures]) and "Flicker" in value(last[s.figures]) and value(last[s.curve]).count("<polyline") == 2
     assert sorted(files(page)) == sorted([run.source, run.target]), "no picture of a frame is left"
 
 
@@ -106,7 +106,7 @@ def test_cancel_keeps_the_finished_part(page, clip):
     assert video_text.kept(count, 6) in unescape(last[s.job.status])
     assert last[s.download]["label"] == video_text.DOWNLOAD_PART and value(last[s.download]) == str(run.target)
     assert [frame.time for frame in read_frames(run.target)] == TIMES[:count]
-    assert len(value(last[s.player])["times"]) == count and "Flicker" not in last[s.figures]
+    assert len(value(last[s.player])["times"]) == count and "Flicker" not in value(last[s.figures])
 
 
 def test_a_part_behind_the_end_is_refused(page, clip):
@@ -208,6 +208,22 @@ def test_a_clip_is_described_and_shown_as_soon_as_it_is_there(page, clip):
     shown = value(looked[s.player])
     assert shown["source"]["path"] == clip and shown["result"] is None and looked[s.player]["visible"]
     assert page.forget(None)[s.welcome] == gr.update(visible=True)
+
+
+def test_the_next_clip_leaves_what_was_made_of_the_last(page, clip, tmp_path):
+    s = page.screen
+    *_, last = page.deblur(*asked(clip))
+    run = last[s.job.state]
+    looked = page.look(clip, run)
+    assert value(looked[s.player])["result"] is None and looked[s.results]["visible"]
+    assert looked[s.download] == gr.update(label=f"Download {run.target.name}, made before")
+    assert not looked[s.curve]["visible"] and not looked[s.figures]["visible"]
+    (tmp_path / "bad.mp4").write_bytes(b"no clip")
+    for put_away in (page.forget(run), page.look(str(tmp_path / "bad.mp4"), run)):
+        for part in (s.player, s.results, s.download, s.curve, s.figures):
+            assert put_away[part] == last[part]
+    run.discard()
+    assert page.look(clip, run)[s.results] == page.forget(run)[s.results] == gr.update(visible=False)
 
 
 def test_a_new_clip_leaves_the_stage_to_the_run_that_is_on_it(page, clip):

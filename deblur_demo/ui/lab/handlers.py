@@ -32,12 +32,14 @@ from deblur_demo.ui.lab import text as lab_text
 from deblur_demo.ui.lab import views as lab_views
 from deblur_demo.ui.lab.layout import LabScreen
 from deblur_demo.ui.lab.order import ShakeOrder
-from deblur_demo.ui.lab.pad import drawn_points, sheet
+from deblur_demo.ui.lab.pad import drawn_points, sheet, strokes
 from deblur_demo.ui.lab.run import LabRun
 from deblur_demo.ui.order import ImageOrder
 from deblur_demo.ui.runs import is_gone
 
 _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
+# Another part of the path is exposed, at once and in the browser: what is drawn meanwhile stays.
+_EXPOSE = f"(pad, level) => ({{ ...pad, level: Math.min(Math.max(level, {LEVEL.low}), {LEVEL.high}) }})"
 
 
 class LabHandlers:
@@ -66,11 +68,11 @@ class LabHandlers:
         s.deblurring.bind(self.deblur, [shaken, *s.knobs.values], made, self.clear_steps)
 
         lot = [s.pad, s.seed, s.shift, s.level]
-        page.load(self.lot, lot[1:], s.pad, **AT_ONCE)
-        s.pad.lot(self.throw_dice, lot[2:], [s.pad, s.seed], **AT_ONCE)
-        s.shift.input(self.lot, lot[1:], s.pad, **LATEST)
+        page.load(self.lot, lot, s.pad, **AT_ONCE)
+        s.pad.lot(self.throw_dice, [s.pad, *lot[2:]], [s.pad, s.seed], **AT_ONCE)
+        s.shift.input(self.lot, lot, s.pad, **LATEST)
         s.seed.input(self.sow, lot, s.pad, **LATEST)
-        s.level.input(self.expose, [s.pad, s.level], s.pad, **LATEST)
+        s.level.input(None, lot[::3], s.pad, js=_EXPOSE, **LATEST)
         s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **AT_ONCE)
         s.examples.select(self.pick_example, outputs=s.photo, **AT_ONCE)
         s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **EACH)
@@ -82,25 +84,21 @@ class LabHandlers:
         photo, _ = self.examples[event.index].taken(self.cache)
         return {self.screen.photo: photo}
 
-    def lot(self, seed: float | None, shift: float, level: float) -> Updates:
+    def lot(self, pad: dict, seed: float | None, shift: float, level: float) -> Updates:
         """Show the path that these numbers draw."""
         from deblur_demo.lab import path_by_lot
 
         path = path_by_lot(_within(SEED, seed), _within(SHIFT, shift))
-        return {self.screen.pad: sheet(path, _within(LEVEL, level))}
+        return {self.screen.pad: sheet(path, _within(LEVEL, level), strokes=strokes(pad))}
 
     def sow(self, pad: dict, seed: float | None, shift: float, level: float) -> Updates:
         """The path of another seed; of one that is drawn, the seed makes the noise alone."""
-        return {self.screen.pad: gr.skip()} if drawn_points(pad) else self.lot(seed, shift, level)
+        return {self.screen.pad: gr.skip()} if drawn_points(pad) else self.lot(pad, seed, shift, level)
 
-    def throw_dice(self, shift: float, level: float) -> Updates:
+    def throw_dice(self, pad: dict, shift: float, level: float) -> Updates:
         """Another path by lot."""
         seed = secrets.randbelow(_HIGHEST_LOT)
-        return {self.screen.seed: seed, **self.lot(seed, shift, level)}
-
-    def expose(self, pad: dict, level: float) -> Updates:
-        """Mark another part of the path as exposed."""
-        return {self.screen.pad: {**pad, "level": _within(LEVEL, level)}}
+        return {self.screen.seed: seed, **self.lot(pad, seed, shift, level)}
 
     def repeat(self, upload: str) -> Updates:
         """Take every knob from a shake that was exported."""
@@ -114,7 +112,7 @@ class LabHandlers:
             return {s.upload: None, s.blurring.status: views.status(str(error), "error")}
         path = shake.path or path_by_lot(shake.seed, shake.shift)
         return {
-            s.pad: sheet(path, shake.level, drawn=bool(shake.path)),
+            s.pad: sheet(path, shake.level, drawn=bool(shake.path), strokes=None),
             **{getattr(s, name): getattr(shake, name) for name in ("seed", "shift", "level", "objects", "noise")},
             s.saturation: shake.saturation,
             s.upload: None,

@@ -1,8 +1,8 @@
 // A sheet to draw a camera's path on: the body of a function of (element, trigger, props, server, upload, watch).
 //
-// props.value is {points, level, drawn}: the path as [[x, y], ...] in pixels of the photo, evenly spaced in time; how
-// many of its 13 frames are exposed, the middle ones; and whether the visitor drew it. Event: "lot", when another
-// path by lot is wanted.
+// props.value is {points, level, drawn, strokes}: the path as [[x, y], ...] in pixels of the photo, evenly spaced in
+// time; how many of its 13 frames are exposed, the middle ones; whether the visitor drew it; and how often the visitor
+// had drawn when the value was asked for. Event: "lot", when another path by lot is wanted.
 const find = (name) => element.querySelector("." + name);
 const sheet = find("sheet");
 const words = JSON.parse(find("pad").dataset.words);
@@ -13,6 +13,7 @@ const KEPT = 61; // points of a drawn path
 const SHORTEST = 2; // pixels; anything below is a tap
 let strokes = null; // samples {x, y, time} while the visitor draws
 let pen = null; // the pointer that draws: another finger or a palm does not
+let latest = { strokes: 0 }; // the value after the newest stroke
 
 // The paper
 
@@ -148,11 +149,16 @@ for (const name of ["pointerup", "pointercancel"])
     const samples = strokes;
     strokes = pen = null;
     if (name === "pointerup" && samples && far(samples)) {
-      props.value = { ...path(), points: evenly(samples), drawn: true };
+      latest = { ...path(), points: evenly(samples), drawn: true, strokes: latest.strokes + 1 };
+      props.value = latest;
     }
     show();
   });
 find("lot").addEventListener("click", () => trigger("lot"));
 
-watch("value", show);
+watch("value", () => {
+  // An answer that was asked for before the newest stroke comes too late.
+  if ((props.value?.strokes ?? latest.strokes) < latest.strokes) props.value = latest;
+  show();
+});
 show();

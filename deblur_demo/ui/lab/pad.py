@@ -34,15 +34,23 @@ def place_pad(elem_id: str, level: int) -> gr.HTML:
     )
 
 
-def sheet(points: Sequence[Sequence[float]], level: int, drawn: bool = False) -> dict:
+def sheet(points: Sequence[Sequence[float]], level: int, drawn: bool = False, strokes: int | None = 0) -> dict:
     """What the sheet shows.
 
     Args:
         points: (x, y) in pixels of the photo, evenly spaced in time.
         level: frames of 13 that are exposed, the middle ones.
         drawn: whether the path is the visitor's own.
+        strokes: how often the visitor had drawn when this was asked for; the sheet keeps what was drawn
+            since. None: it is shown whatever was drawn.
     """
-    return {"points": [list(point) for point in points], "level": int(level), "drawn": drawn}
+    return {"points": [list(point) for point in points], "level": int(level), "drawn": drawn, "strokes": strokes}
+
+
+def strokes(value: object) -> int:
+    """How often a visitor has drawn on a sheet that came from a browser."""
+    counted = value.get("strokes") if isinstance(value, dict) else 0
+    return counted if isinstance(counted, int) else 0
 
 
 def drawn_points(value: object) -> object:

@@ -22,6 +22,7 @@ from deblur_demo.ui.job import ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ClipOrder
 from deblur_demo.ui.pace import ClipPace
+from deblur_demo.ui.runs import is_gone
 from deblur_demo.ui.video import player
 from deblur_demo.ui.video import text as video_text
 from deblur_demo.ui.video import views as video_views
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from deblur_demo.clips import FrameReport
     from deblur_demo.runtime.deblurrer import Deblurrer
 
-_BETWEEN_PICTURES = 0.5  # seconds; a GPU is faster than a page can show
+_BETWEEN_PICTURES = 1.0  # seconds; a GPU is faster than a page can show, and a visitor's line slower
 _BETWEEN_LINES = 0.2
 
 
@@ -52,11 +53,11 @@ class VideoHandlers:
     def bind(self, page: gr.Blocks) -> None:
         """Connect every event of the screen, and of the page that it is on."""
         s = self.screen
-        stage = [s.welcome, s.live, s.player, s.results]
+        stage = [s.welcome, s.live, s.player, s.results, s.download, s.curve, s.figures]
 
         s.knobs.bind(page)
         inputs = [s.clip, s.start, s.end, s.codec, s.crf, *s.knobs.values]
-        s.job.bind(self.deblur, inputs, [*stage, s.download, s.curve, s.figures], self.clear)
+        s.job.bind(self.deblur, inputs, stage, self.clear)
 
         looked = [s.about, s.start, s.end, s.job.status, *stage]
         s.clip.upload(self.look, [s.clip, s.job.state], looked, **AT_ONCE)
@@ -68,7 +69,7 @@ class VideoHandlers:
     # The input
 
     def look(self, clip: str, run: VideoRun | None) -> Updates:
-        """Say what the clip is and show it; the stage is left alone while a run is on it."""
+        """Say what the clip is and show it; a run that goes on keeps the stage, one that has ended its download."""
         from deblur_demo.media.clip import probe
 
         s = self.screen
@@ -84,6 +85,10 @@ class VideoHandlers:
             shown = gr.update(value=player.source_alone(info, Path(clip)), visible=True)
             updates |= {s.player: shown, s.welcome: gr.update(visible=False), s.results: gr.update(visible=False)}
             updates |= {s.job.status: views.status(text.READY)}
+            if not is_gone(run):
+                label = video_text.DOWNLOAD_EARLIER.format(name=run.target.name)
+                updates |= {s.results: gr.update(visible=True), s.download: gr.update(label=label)}
+                updates |= {part: gr.update(visible=False) for part in (s.curve, s.figures)}
         return updates
 
     def pick_example(self, run: VideoRun | None, event: gr.SelectData) -> Updates:
@@ -92,11 +97,11 @@ class VideoHandlers:
         return {self.screen.clip: clip, **self.look(clip, run)}
 
     def forget(self, run: VideoRun | None) -> Updates:
-        """The clip has been taken away."""
+        """The clip has been taken away; what was made of one stays."""
         s = self.screen
         updates = {s.about: "", s.start: 0, s.end: None}
         if run is None or run.ended:
-            updates |= {s.job.status: views.status(text.READY), **self.clear()}
+            updates |= {s.job.status: views.status(text.READY), **self._stage(None if is_gone(run) else run)}
         return updates
 
     def begin_here(self, event: gr.EventData) -> Updates:
@@ -206,8 +211,8 @@ class VideoHandlers:
             s.download: gr.update(
                 value=str(run.target), label=video_text.DOWNLOAD_PART if run.partial else video_text.DOWNLOAD_CLIP
             ),
-            s.curve: video_views.curve(run),
-            s.figures: video_views.figures(run),
+            s.curve: gr.update(value=video_views.curve(run), visible=True),
+            s.figures: gr.update(value=video_views.figures(run), visible=True),
         }
 
     def clear(self) -> Updates:

@@ -114,9 +114,9 @@ class VideoRun(Run):
         return self.begun.info.notices if self.report is None else self.report.notices
 
     def preview(self, report: FrameReport) -> tuple[Path, Path]:
-        """Write a frame before and after as PNG, small if it is large; older ones go."""
+        """Write a frame before and after as JPEG, small if it is large; older ones go."""
         self.touch()
-        pair = tuple(self.folder / f"frame_{report.index:06d}_{name}.png" for name in ("before", "after"))
+        pair = tuple(self.folder / f"frame_{report.index:06d}_{name}.jpg" for name in ("before", "after"))
         for pixels, path in zip((report.blurred, report.restored), pair, strict=True):
             write_image(shrink(Photo(pixels), _PREVIEW_MEGAPIXELS), path)
         self._previews.append(pair)

@@ -42,6 +42,7 @@ PLAYER = {
 }
 DOWNLOAD_CLIP = "Download the clip (MP4)"
 DOWNLOAD_PART = "Download the finished part (MP4)"
+DOWNLOAD_EARLIER = "Download {name}, made before"
 CURVE = "Sharpness, frame by frame"
 CURVE_HELP = "Steepness of edges in levels a pixel; it rises with detail and with noise"
 CLIP_TABLE = "The clip in numbers"
