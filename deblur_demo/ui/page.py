@@ -66,7 +66,8 @@ def build() -> gr.Blocks:
                 knobs = [handlers.screen.knobs for handlers in (image, video, lab)]
                 ModelsHandlers(models_layout.place(hours), bench, knobs, compare).bind(tab)
         status = {
-            "image": image.screen.job.status, "video": video.screen.job.status, "lab": lab.screen.blurring.status,
+            "image": image.screen.job.status, "video": video.screen.job.status,
+            "compare": compare.screen.job.status, "lab": lab.screen.blurring.status,
         }  # fmt: skip
         _follow_link(page, tabs, status)
         gr.Markdown(text.PRIVACY.format(hours=text.hours(hours)), elem_id="privacy")

@@ -18,7 +18,7 @@ def test_cancel_stops_and_keeps_the_steps_that_are_there(visit, cache, large):
     page = visit()
     give(page, large)
     run(page, 10)
-    page.wait_for_selector("#image-status .status p:has-text('Iteration 2')")
+    page.wait_for_selector("#image-status .status p:text-matches('Iteration [2-9]')")  # a busy browser may skip one
     page.click("#image-cancel")
     page.wait_for_selector("#image-status .status p:has-text('Cancelled after iteration')")
     page.wait_for_selector("#image-run:not([disabled])")

@@ -231,7 +231,7 @@ def test_cancel_keeps_the_steps_that_are_there(lab, cache, tmp_path):
     page.locator("#lab-iterations input[type=number]").fill("10")
     page.locator("#lab-iterations input[type=number]").press("Tab")
     page.click("#lab-run")
-    page.wait_for_selector("#lab-status p:has-text('Iteration 2')")
+    page.wait_for_selector("#lab-status p:text-matches('Iteration [2-9]')")  # a busy browser may skip one
     assert page.locator("#lab-blur-run").is_disabled()
     page.click("#lab-cancel")
     page.wait_for_selector("#lab-status p:has-text('Cancelled after iteration')")

@@ -21,6 +21,7 @@ from deblur_demo.ui.compare import layout as compare_layout
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.compare.handlers import CompareHandlers
 from deblur_demo.ui.compare.order import CompareOrder, results_of
+from tests.ui.links import request
 
 EVERY = ["mtrnn-lite", "wiener", "richardson-lucy"]
 
@@ -273,6 +274,17 @@ def test_what_is_ticked_is_counted(page):
     assert "value" not in page.offer_own([], EVERY)[page.screen.models], "ticks that are made meanwhile stay"
     assert page.offer_own([], [*EVERY, "own:gone"])[page.screen.models]["value"] == EVERY
     assert "at most 8" in page.plan(EVERY, [1, 2, 3, 4, 5], one)[page.screen.planned]
+
+
+def test_a_link_ticks_what_it_names(page):
+    s = page.screen
+    wishes = "model=mtrnn-lite&iterations=2&size=half&precision=fp32&tile=256&ensemble=4"
+    linked = page.offer_models([6], ["full"], request(f"screen=compare&{wishes}"))
+    assert linked[s.models]["value"] == EVERY and linked[s.planned] == compare_text.planned(3, 8)
+    assert (linked[s.iterations], linked[s.sizes]) == ([2], ["half"])
+    assert (linked[s.precision], linked[s.tile], linked[s.ensemble]) == ("fp32", "256", "4")
+    unlinked = page.offer_models([6], ["full"], request(wishes))
+    assert unlinked == page.offer_models([6], ["full"]) and s.iterations not in unlinked, "ticks made meanwhile stay"
 
 
 def test_an_examples_reference_goes_with_it(page):

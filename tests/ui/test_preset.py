@@ -8,19 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from fastapi import Request
 
 from deblur_demo.errors import SettingError
 from deblur_demo.pipeline import default_model
 from deblur_demo.ui import knobs
 from deblur_demo.ui.page import SCREENS
 from deblur_demo.ui.preset import Preset, linked_screen
-
-
-def request(query: str) -> gr.Request:
-    """A page that was opened with this query."""
-    scope = {"type": "http", "query_string": query.encode(), "headers": [], "method": "GET", "path": "/"}
-    return gr.Request(Request(scope))
+from tests.ui.links import request
 
 
 @pytest.fixture

@@ -72,7 +72,11 @@ def test_a_run_shows_frames_and_ends_with_both_in_the_player(page, clip):
     assert value(last[s.download]) == shown["result"]["path"] == str(run.target)
     assert run.target.name == "My_clip_deblurred.mp4" and last[s.download]["label"] == video_text.DOWNLOAD_CLIP
     assert [frame.time for frame in read_frames(run.target)] == TIMES
-    assert "6 frames" in value(last[s.figures]) and "Flicker" in value(last[s.figures]) and value(last[s.curve]).count("<polyline") == 2
+    assert (
+        "6 frames" in value(last[s.figures])
+        and "Flicker" in value(last[s.figures])
+        and value(last[s.curve]).count("<polyline") == 2
+    )
     assert sorted(files(page)) == sorted([run.source, run.target]), "no picture of a frame is left"
 
 

@@ -12,7 +12,7 @@ import gradio as gr
 
 from deblur_demo import settings
 from deblur_demo.errors import CheckpointError, OutputError
-from deblur_demo.ui import knobs, text, views
+from deblur_demo.ui import knobs, preset, text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.compare import views as compare_views
@@ -48,7 +48,8 @@ class CompareHandlers:
         s = self.screen
 
         s.job.bind(self.run, s.asked, [s.welcome, s.results, s.viewer, s.archive, s.table], self.clear)
-        page.load(self.offer_models, [s.iterations, s.sizes], [s.models, s.planned], **AT_ONCE)
+        filled = [*s.asked[2:], s.planned]
+        page.load(self.offer_models, [s.iterations, s.sizes], filled, **AT_ONCE)
         ticked = [
             s.models.change,
             s.iterations.input,
@@ -60,11 +61,27 @@ class CompareHandlers:
 
     # The input
 
-    def offer_models(self, iterations: Sequence[int], sizes: Sequence[str]) -> Updates:
-        """Fill in the networks that run: ticked are the one for this machine, and the classic filters."""
-        offered = knobs.choices(ready=True)
-        ticked = [offered[0][1], *_CLASSICS]
-        return {self.screen.models: gr.update(choices=offered, value=ticked), **self.plan(ticked, iterations, sizes)}
+    def offer_models(
+        self, iterations: Sequence[int], sizes: Sequence[str], request: gr.Request | None = None
+    ) -> Updates:
+        """Fill in the networks that run, and tick what the page's address names.
+
+        Ticked else are the network for this machine, and always the classic filters.
+        """
+        s, offered = self.screen, knobs.choices(ready=True)
+        linked = dict(preset.Preset.of_link(request, "compare").values)
+        models = list(dict.fromkeys((linked.pop("model", offered[0][1]), *_CLASSICS)))
+        ticks = {}
+        if (number := linked.pop("iterations", "auto")) != "auto":  # here every result has its number
+            ticks[s.iterations] = iterations = [number]
+        if size := linked.pop("size", None):
+            ticks[s.sizes] = sizes = [size]
+        return {
+            s.models: gr.update(choices=offered, value=models),
+            **ticks,
+            **{getattr(s, name): str(value) for name, value in linked.items()},
+            **self.plan(models, iterations, sizes),
+        }
 
     def offer_own(self, own: Sequence[OwnWeights], ticked: Sequence[str]) -> Updates:
         """Offer what the visitor has brought, too; ticks stay where they are, but those of weights that are gone."""
