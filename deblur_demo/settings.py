@@ -142,6 +142,14 @@ LOADING = Setting("loading", "on", "whether visitors may load weights of their o
 MAX_LOADED = Setting("max_loaded", 4, "most weights that one visitor has loaded at a time", low=1)
 QUEUE_LENGTH = Setting("queue_length", 20, "most jobs waiting", low=1)
 VISITOR_JOBS = Setting("visitor_jobs", 3, "most jobs of one visitor, waiting or running", low=1)
+JOB_MINUTES = Setting(
+    "job_minutes",
+    "off",
+    "most minutes of one job; what it has finished by then is kept",
+    low=0.01,
+    words=("off",),
+    kind=float,
+)
 GPU_SECONDS = Setting("gpu_seconds", 120, "most seconds of a shared GPU for one photo or clip", low=20, high=3600)
 PREVIEW_MEGAPIXELS = Setting(
     "preview_megapixels",

@@ -10,6 +10,7 @@ import gradio as gr
 
 from deblur_demo.errors import DeblurError
 from deblur_demo.ui import text
+from deblur_demo.ui.runs import Cancelled
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
-    except DeblurError as error:
+    except (DeblurError, Cancelled) as error:
         raise gr.Error(str(error), print_exception=False) from error
     except Exception as error:
         _log.exception("an API call failed")

@@ -46,8 +46,8 @@ def ending() -> Iterator[Ending]:
     end = Ending()
     try:
         yield end
-    except Cancelled:
-        pass
+    except Cancelled as wish:
+        end.trouble = str(wish) or None
     except DeblurError as error:
         gr.Warning(escape(str(error)))
         end.trouble = str(error)

@@ -19,7 +19,8 @@ from threading import Event, Timer
 from typing import TypeVar
 
 from deblur_demo import settings
-from deblur_demo.errors import OutputError
+from deblur_demo.errors import LimitError, OutputError
+from deblur_demo.ui import server_text, text
 
 LINGER = 5.0  # seconds until files go that a page may be asking for
 SWEEP = 300.0  # seconds from one ``sweep`` to the next
@@ -31,7 +32,7 @@ Happening = TypeVar("Happening")
 
 
 class Cancelled(Exception):
-    """The visitor wants the run to stop."""
+    """The visitor wants the run to stop; or, and then the message says so, its time is over."""
 
 
 class Run:
@@ -56,6 +57,7 @@ class Run:
         self.done = False
         self._before: list[Run] = []
         self._staged = False
+        self._begun = time.monotonic()
         self._unwanted, self._ended = Event(), Event()
         with on_disk(self.folder):
             self.folder.mkdir(parents=True)
@@ -106,16 +108,19 @@ class Run:
         return path
 
     def while_wanted(self, events: Generator[Happening, None, None]) -> Iterator[Happening]:
-        """The events of a job, until someone stops the run; the job is closed then.
+        """The events of a job, until someone stops the run or its time is over; the job is closed then.
 
         Raises:
-            Cancelled: someone did.
+            Cancelled: it is.
         """
+        most = settings.JOB_MINUTES.current()
         with closing(events):
             for event in events:
                 yield event
                 if self._unwanted.is_set():
                     raise Cancelled
+                if most != "off" and time.monotonic() - self._begun > most * 60:
+                    raise Cancelled(str(LimitError(*text.fill(server_text.TOO_LONG, minutes=most))))
 
     def stop(self) -> bool:
         """Ask the run to stop, and wait until it has; False if it had ended before."""

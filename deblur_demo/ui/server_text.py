@@ -5,6 +5,11 @@ GPU_TOO_LONG = (
     "at most {limit} s for one photo or clip",
     "Take fewer iterations, a lighter model, a smaller picture or a shorter part",
 )
+TOO_LONG = (
+    "this job has had its {minutes:g} min",
+    "no more on this server, where others wait",
+    "Take fewer iterations, a lighter model, a smaller picture or a shorter part",
+)
 NO_SHARED_GPU = (
     "there is no shared GPU for this job: {reason}",
     "a share that is left, and a GPU that is free",

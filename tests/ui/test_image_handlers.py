@@ -193,6 +193,17 @@ def test_cancelled_among_several_photos_those_that_are_done_are_kept(page, shaky
     assert len({Path(name).parent for name in files(page) if "_step_" in name}) == len(steps)
 
 
+def test_a_run_whose_time_is_over_says_so_and_keeps_what_is_there(page, shaky, monkeypatch):
+    monkeypatch.setenv("DEBLUR_JOB_MINUTES", "2")
+    s, run = page.screen, None
+    for last in page.deblur(*asked([shaky, shaky], iterations=10)):
+        run = run or last.get(s.job.state)
+        if "iteration 3" in last.get(s.job.status, ""):
+            run._begun -= 120
+    assert "has had its 2 min" in last[s.job.status] and "kept" in last[s.job.status]
+    assert [len(result.steps) for result in run.results] == [3] and run.kept
+
+
 def test_a_run_that_never_began_leaves_the_one_before(page, shaky):
     *_, last = page.deblur(*asked([shaky], iterations=1))
     first = last[page.screen.job.state]

@@ -54,6 +54,14 @@ def test_megapixels(client, tmp_path, weights):
                 client.predict(**options)
 
 
+def test_minutes_of_a_job(client, tmp_path, monkeypatch, weights):
+    monkeypatch.setenv("DEBLUR_JOB_MINUTES", "0.01")
+    (tmp_path / "photo.png").write_bytes(grey(1000, 800))
+    options = {"image": handle_file(tmp_path / "photo.png"), "model": "mtrnn-lite", "iterations": 10}
+    with pytest.raises(AppError, match=r"^this job has had its 0.01 min[^\n]*Accepted: no more on this server[^\n]*$"):
+        client.predict(**options, api_name="/deblur_image")
+
+
 def test_frames_of_a_clip(client, shaky_clip, weights):
     options = {"clip": handle_file(shaky_clip), "model": "wiener", "api_name": "/deblur_clip"}
     with pytest.raises(AppError, match=r"^[^\n]*6 frames[^\n]*Accepted: [^\n]* 5 [^\n]*$"):

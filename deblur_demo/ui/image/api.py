@@ -85,7 +85,7 @@ def _deblur_image(
             run = ImageRun(cache)
             run.begin(order.photos[0].name)
             newest, report = None, []
-            for event in pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth):
+            for event in run.while_wanted(pipeline.deblur_image(photo, deblurrer, order.job.iterations, truth)):
                 if isinstance(event, pipeline.StepReport):
                     newest, report = event, [*report, {**figures(event), "blur": event.blur if not report else None}]
                 yield None, report

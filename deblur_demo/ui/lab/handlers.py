@@ -190,7 +190,7 @@ class LabHandlers:
                     for news in story:
                         yield self._arrived(shaken, run, most) if isinstance(news, Result) else {job.status: news}
             if run is not None and run.results:
-                stage = self._deblurred(shaken, run, time.monotonic() - start)
+                stage = self._deblurred(shaken, run, time.monotonic() - start, ended.trouble)
                 run.done = True
                 yield stage
             else:
@@ -215,10 +215,12 @@ class LabHandlers:
             s.steps_zip: gr.update(value=None, interactive=False),
         }
 
-    def _deblurred(self, shaken: LabRun, run: ImageRun, seconds: float) -> Updates:
+    def _deblurred(self, shaken: LabRun, run: ImageRun, seconds: float, trouble: str | None) -> Updates:
         job, result = self.screen.deblurring, run.results[-1]
         first, last = result.steps[0], result.steps[-1]
-        if result.cut:
+        if trouble:
+            status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
+        elif result.cut:
             status = views.status(text.CUT.format(index=last.index))
         else:
             status = views.status(lab_text.deblurred(last.index, seconds, first.psnr, last.psnr), "done", 1.0)

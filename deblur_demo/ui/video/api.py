@@ -80,7 +80,7 @@ def _deblur_clip(
         try:
             order = ClipOrder.of(clip, start, end, codec, crf, **knobs)
             run = VideoRun(cache, order.clip.source, trimmed=order.clip.start > 0)
-            for event in bench.deblur_clip(order.to(run.source, run.target), order.job):
+            for event in run.while_wanted(bench.deblur_clip(order.to(run.source, run.target), order.job)):
                 run.note(event)
                 if isinstance(event, clips.FrameReport):
                     yield None, {"done": len(run.frames), "of": run.begun.frames}
