@@ -70,6 +70,7 @@ EMPTY_TITLE = "Before and after will appear here"
 DOWNLOAD_STEPS = "Download all steps (ZIP)"
 BEST = "best"
 NO_VALUE = "–"
+TERMS = "What the figures mean"
 
 # Status
 PROGRESS = "Progress"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from deblur_demo.ui import text
@@ -16,6 +16,12 @@ def welcome(lines: Sequence[tuple[str, str]], title: str = text.EMPTY_TITLE) -> 
     """What the stage shows before the first run: what to do, and what then happens."""
     steps = "".join(f"<li><strong>{what}</strong><span>{line}</span></li>" for what, line in lines)
     return f'<div class="welcome"><h2>{title}</h2><ol>{steps}</ol></div>'
+
+
+def terms(meanings: Iterable[tuple[str, str]]) -> str:
+    """What the figures mean, folded up: a tooltip says it to a mouse alone."""
+    items = "".join(f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in meanings)
+    return f'<details class="terms"><summary>{text.TERMS}</summary><dl>{items}</dl></details>'
 
 
 def status(line: str, kind: str = "idle", fraction: float = 0.0) -> str:

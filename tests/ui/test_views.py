@@ -44,3 +44,9 @@ def test_names_and_notices_are_escaped():
 def test_it_is_said_when_pictures_are_shown_smaller():
     assert "% of their size" not in table(Result("a.png", 3, STEPS), 0)
     assert "at 71 % of their size; downloads" in table(Result("a.png", 3, STEPS, scale=0.7071), 0)
+
+
+def test_terms_are_explained_without_a_mouse():
+    shown = views.terms([("PSNR dB", "higher is better"), ("A < B", "x & y")])
+    assert shown.startswith("<details") and "<dt>PSNR dB</dt><dd>higher is better</dd>" in shown
+    assert "<dt>A &lt; B</dt><dd>x &amp; y</dd>" in shown

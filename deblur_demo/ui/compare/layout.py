@@ -109,4 +109,5 @@ def _outputs() -> dict[str, gr.components.Component]:
             compare_text.DOWNLOAD, interactive=False, variant="secondary", elem_id="compare-archive"
         )
         table = gr.HTML(elem_id="compare-table", container=True, padding=True)
+        gr.HTML(views.terms(compare_text.COLUMNS.values()))
     return {"welcome": welcome, "results": results, "viewer": viewer, "archive": archive, "table": table}

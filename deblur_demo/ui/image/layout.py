@@ -113,6 +113,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         with gr.Accordion(image_text.NUMBERS, open=True, elem_id="image-numbers"):
             table = gr.HTML(elem_id="table")
             plots = gr.HTML(elem_id="image-plots")
+            gr.HTML(views.terms([*image_text.COLUMNS.values(), image_text.SPECTRUM]))
     return {
         "welcome": welcome, "results": results, "picker": picker, "photos_zip": photos_zip, "verdict": verdict,
         "viewer": viewer, "step_png": step_png, "steps_zip": steps_zip, "webp": webp, "mp4": mp4, "film": film,

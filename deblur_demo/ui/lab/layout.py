@@ -9,6 +9,7 @@ import gradio as gr
 from deblur_demo import settings
 from deblur_demo.ui import examples, text, views
 from deblur_demo.ui.components import Knob, OneFile, OnePhoto
+from deblur_demo.ui.image import text as image_text
 from deblur_demo.ui.job import JobControls, place_buttons, place_states, place_status
 from deblur_demo.ui.knobs import Knobs, place_model, place_runtime, place_size
 from deblur_demo.ui.lab import text as lab_text
@@ -127,6 +128,7 @@ def _steps() -> dict[str, gr.components.Component]:
     with gr.Column(visible=False, elem_id="lab-steps") as steps:
         curves = gr.HTML(elem_id="lab-curves", container=True, padding=True)
         table = gr.HTML(elem_id="lab-table", container=True, padding=True)
+        gr.HTML(views.terms(image_text.COLUMNS.values()))
         steps_zip = gr.DownloadButton(text.DOWNLOAD_STEPS, interactive=False, elem_id="lab-steps-zip")
     return {"steps": steps, "curves": curves, "table": table, "steps_zip": steps_zip}
 

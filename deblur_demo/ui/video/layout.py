@@ -117,6 +117,7 @@ def _outputs() -> dict[str, gr.components.Component]:
         download = gr.DownloadButton(video_text.DOWNLOAD_CLIP, variant="primary", elem_id="clip-file")
         curve = gr.HTML(elem_id="video-curve", container=True, padding=True)
         figures = gr.HTML(elem_id="video-figures", container=True, padding=True)
+        gr.HTML(views.terms([*video_text.CLIP_ROWS.values(), (video_text.CHANGE, video_text.CHANGE_HELP)]))
     return {
         "welcome": welcome, "live": live, "player": player, "results": results, "download": download, "curve": curve,
         "figures": figures,
