@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from deblur_demo.media.image import write_image
 from deblur_demo.ui.runs import Run
 
 
@@ -27,3 +28,10 @@ def no_lingering(monkeypatch):
 def weights(monkeypatch, weights_folder):
     monkeypatch.setenv("DEBLUR_CACHE", str(weights_folder))
     return weights_folder
+
+
+@pytest.fixture
+def shaky(tmp_path, shaky_photo) -> str:
+    """A blurred photo, as a page hands it over."""
+    write_image(shaky_photo, tmp_path / "shaky.png")
+    return str(tmp_path / "shaky.png")

@@ -34,12 +34,6 @@ def page(weights, tmp_path) -> CompareHandlers:
 
 
 @pytest.fixture
-def shaky(tmp_path, shaky_photo) -> str:
-    write_image(shaky_photo, tmp_path / "shaky.png")
-    return str(tmp_path / "shaky.png")
-
-
-@pytest.fixture
 def sharp(tmp_path, sharp_photo) -> str:
     write_image(sharp_photo, tmp_path / "sharp.png")
     return str(tmp_path / "sharp.png")
