@@ -14,7 +14,7 @@ from deblur_demo.clips import Begun, ClipJob, ClipReport, FrameReport, deblur_cl
 from deblur_demo.errors import OutputError, SettingError
 from deblur_demo.media import animation
 from deblur_demo.media.image import Photo, read_image, write_image, written_kind
-from deblur_demo.media.paths import check_free, entries, make_folder, write_text
+from deblur_demo.media.paths import check_free, check_writable, entries, make_folder, write_text
 from deblur_demo.orders import Order, with_its_truth
 from deblur_demo.pipeline import Job, StepReport, deblur_image
 from deblur_demo.runtime.deblurrer import Deblurrer, TileDone
@@ -41,8 +41,9 @@ class Outcome:
         verdict: of a photo: whether it was blurred (estimates before and after), how much changed, the gain in
             dB where there is a truth, what to try; see ``verdict.Verdict``.
         frames: of a clip, for each frame: index, time, steps, seconds, sharpness_before, sharpness,
-            change, cut, psnr_before, psnr, ssim.
-        flicker: of a clip: of source and result, see ``flicker.Flicker``.
+            change, cut, psnr_before, psnr, ssim. Those taken over from an earlier run have none.
+        frame_count: of a clip: frames in the result, those of an earlier run included.
+        flicker: of a clip: of source and result, see ``flicker.Flicker``; of the frames of this run.
     """
 
     input: str
@@ -52,6 +53,7 @@ class Outcome:
     steps: list[dict] = field(default_factory=list)
     verdict: dict | None = None
     frames: list[dict] = field(default_factory=list)
+    frame_count: int | None = None
     flicker: tuple[float, float] | None = None
 
 
@@ -81,8 +83,10 @@ def carry_out(
         if path is not None:
             check_free(path, order.originals)
     photo = read_image(order.source, max_megapixels, keep_metadata)
-    written_kind(order.target)
     truth = None if order.truth is None else read_image(order.truth, max_megapixels)
+    written_kind(order.target, photo)
+    for path in filter(None, (order.target, order.animation)):
+        check_writable(path)
     first = newest = None
     frames = []
     for event in deblur_image(photo, deblurrer, iterations, truth):
@@ -101,7 +105,6 @@ def carry_out(
         yield event
     outcome.notices = (*photo.notices, *_write(photo, order.target, order))
     if order.animation is not None:
-        make_folder(order.animation.parent)
         animation.write_animation(frames, order.animation)
     more = deblurrer.model.traits.adjustable(iterations)
     outcome.verdict = judge(first, newest, more, size, deblurrer.model.learned).facts()
@@ -134,6 +137,7 @@ def carry_out_clip(
             outcome.frames.append(_plain(event, FRAME_FIGURES))
         elif isinstance(event, ClipReport):
             outcome.notices, outcome.output = event.notices, str(order.target)
+            outcome.frame_count = event.frames
             outcome.flicker = None if event.flicker is None else (event.flicker_before, event.flicker)
         yield event
 
@@ -147,7 +151,6 @@ def _plain(report: StepReport | FrameReport, names: tuple[str, ...]) -> dict:
 def _write(photo: Photo, path: Path, order: Order) -> tuple[str, ...]:
     """Write one result; gives what its format could not hold."""
     check_free(path, order.originals)
-    make_folder(path.parent)
     return write_image(photo, path)
 
 

@@ -175,6 +175,7 @@ def _place(raw: str) -> Path | str:
 
 def _deblur(options: argparse.Namespace) -> int:
     from deblur_demo import batch, clips, orders, pipeline
+    from deblur_demo.media.paths import check_writable
 
     plan = orders.plan(options.inputs, options.out, options.steps_dir, options.truth, options.animation, options.json)
     of_clips = (*(knob.name for knob in CLIP_KNOBS), "side_by_side", "resume")
@@ -182,6 +183,8 @@ def _deblur(options: argparse.Namespace) -> int:
     orders.check_wishes(plan, wishes, options.keep_metadata)
     knobs = ("model", "iterations", "device", "precision", "tile", "ensemble", "size", "checkpoint", "untrained")
     job = pipeline.resolve(pipeline.Job(**{name: getattr(options, name) for name in knobs}))
+    if options.json:
+        check_writable(options.json)
     deblurrer = pipeline.open_deblurrer(job)
 
     wishes |= {"maker": clips.maker(job), "max_megapixels": options.max_megapixels}

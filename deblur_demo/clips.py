@@ -95,7 +95,7 @@ class Begun:
 
 @dataclass(frozen=True, eq=False)
 class FrameReport:
-    """One frame that is done, with its figures.
+    """One frame that is done, with its figures; those taken over from an earlier run have no report.
 
     Attributes:
         index: 0 is the first frame of the part that was taken.
@@ -130,7 +130,8 @@ class ClipReport:
 
     Attributes:
         frames: frames in the result, those of an earlier run included.
-        flicker_before, flicker: of source and result, see ``flicker.Flicker``; None for a single frame.
+        flicker_before, flicker: of source and result, see ``flicker.Flicker``, without the frames of an earlier run;
+            None where no two frames could be compared.
         notices: what was assumed while reading, what an earlier run had done, and what the result cannot hold.
     """
 

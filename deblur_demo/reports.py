@@ -47,7 +47,8 @@ def summary(outcome: Outcome) -> str:
     if outcome.steps:
         amount, before, after = f"{parts[-1]['index']} steps", parts[0]["psnr"], parts[-1]["psnr"]
     else:
-        amount, (before, after) = f"{len(parts)} frames", (_mean(parts, name) for name in ("psnr_before", "psnr"))
+        amount = f"{outcome.frame_count} frames"
+        before, after = _mean(parts, "psnr_before"), _mean(parts, "psnr")
     quality = "" if before is None or after is None else f", PSNR {before:.2f} -> {after:.2f} dB"
     seconds = sum(part["seconds"] for part in parts)
     line = f"{outcome.input} -> {outcome.output} ({amount}, {seconds:.1f} s{quality})"

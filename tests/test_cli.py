@@ -192,11 +192,22 @@ def test_a_target_that_cannot_be_is_refused_without_a_trace(deblur, shaky, tmp_p
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_impossible_format_is_refused_before_the_work(shaky, lively_checkpoint):
-    (order,) = plan([shaky], "out.xyz")
+@pytest.mark.parametrize(
+    ("out", "found"),
+    [
+        ("out.xyz", r"out\.xyz names no format"),
+        ("out.webp", r"out\.webp cannot hold 16384 x 1 pixels"),
+        ("shaky.png/out.png", r"the folder \S+shaky\.png cannot be made"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(shaky, tmp_path, lively_checkpoint, out, found):
+    wide = Photo(np.zeros((1, 16384, 3), np.uint8))
+    write_image(wide, tmp_path / "wide.png")
+    (order,) = plan([tmp_path / "wide.png"], str(tmp_path / out))
     deblurrer = open_deblurrer(Job(checkpoint=lively_checkpoint, device="cpu"))
-    with pytest.raises(OutputError, match=r"out\.xyz"):
+    with pytest.raises(OutputError, match=found):
         next(carry_out(order, deblurrer, 1, Outcome(str(shaky))))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shaky.png", "wide.png"]
 
 
 def names(out: str, *inputs: str, **more: Path) -> list[str]:

@@ -274,6 +274,16 @@ def test_the_command_line_tells_clips_from_photos(shaky_clip, shaky_photo, livel
     assert len(second["flicker"]) == 2 and third["error"]
 
 
+def test_a_complete_clip_that_is_gone_on_with_tells_its_frames(deblur, shaky_clip, tmp_path, capsys):
+    words = (shaky_clip, "-o", tmp_path / "out.mp4", "--json", tmp_path / "r.json")
+    assert deblur(*words, iterations=1) == 0
+    capsys.readouterr()
+    assert deblur(*words, "--resume", iterations=1) == 0
+    assert f"out.mp4 ({len(CLIP_TIMES)} frames, 0.0 s)" in capsys.readouterr().out
+    (file,) = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert (file["frames"], file["frame_count"], file["flicker"]) == ([], len(CLIP_TIMES), None)
+
+
 def test_a_folder_of_frames_becomes_one(shaky_clip, lively_checkpoint, tmp_path):
     for index, frame in enumerate(read_frames(shaky_clip)):
         write_image(Photo(frame.pixels), _made(tmp_path / "frames") / f"frame_{index:06d}.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 from PIL import ImageCms
 
 from deblur_demo.cli import main
+from deblur_demo.errors import OutputError
 from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import Photo, read_image, write_image
+from deblur_demo.media.paths import check_writable, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,6 +71,37 @@ def test_a_level_never_takes_the_place_of_the_result(shaky, tmp_path, capsys):
 def test_a_report_may_be_replaced_and_may_go_to_a_stream(deblur, shaky, tmp_path):
     for name in (tmp_path / "report.json", tmp_path / "report.json", "/dev/null"):
         assert deblur(shaky, "-o", tmp_path / "out.png", "--json", name) == 0
+
+
+@pytest.mark.parametrize("report", ["shaky.png/r.json", "folder.json"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(deblur, shaky, tmp_path, report, capsys):
+    (tmp_path / "folder.json").mkdir()
+    assert deblur(shaky, "-o", tmp_path / "out.png", "--json", tmp_path / report) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be" in line and not (tmp_path / "out.png").exists()
+
+
+def test_a_full_disk_leaves_the_report_that_was_there(tmp_path):
+    """A file that may not grow beyond 20 kB stands for it."""
+    report = tmp_path / "report.json"
+    report.write_text("older")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"report\.json cannot be written: File too large"):
+            write_text(report, "x" * 30_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert report.read_text() == "older" and os.listdir(tmp_path) == ["report.json"]
+
+
+def test_a_report_through_a_link_goes_where_that_leads(tmp_path):
+    """As with /dev/stdout, which is a link to what the program's output goes to."""
+    (tmp_path / "link.json").symlink_to(tmp_path / "report.json")
+    for text in ("older", "newer"):
+        check_writable(tmp_path / "link.json")
+        write_text(tmp_path / "link.json", text)
+        assert (tmp_path / "link.json").is_symlink() and (tmp_path / "report.json").read_text() == text
 
 
 def test_results_go_into_a_folder_of_references_under_new_names_only(deblur, shaky, tmp_path, sharp_photo, capsys):

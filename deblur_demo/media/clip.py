@@ -1,8 +1,8 @@
 """Clips in and out: video files, animated GIFs and folders of frames.
 
 This is the door to the modules beside it: what a clip is (``clip_types``), which files are opened
-and how (``container``), frames in (``clip_reader``, ``frame_folder``) and out (``clip_file``,
-``sound``, ``frame_folder``).
+and how (``container``, ``joints``), frames in (``clip_reader``, ``clip_length``, ``frame_folder``)
+and out (``clip_file``, ``sound``, ``frame_folder``).
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ class ClipWriter:
         source: the clip that the frames come from, as ``probe`` says.
         target: .mp4 or .webm, or a name without a suffix or an existing folder for frames as PNG.
         codec: one of ``settings.CODEC``. H.264 has even sides only: an odd one gets its last row or
-            column once more. A .webm has times in whole milliseconds; an .mp4 has the source's.
+            column once more. A .webm has times in whole milliseconds, an .mp4 the source's; and square
+            pixels, to which others are scaled.
         crf: quality on the scale of H.264, smaller is better; other codecs get the like of it.
         start: seconds in the source where the frames begin. If it is not 0, the first frame's time
             becomes 0 in the result, and the sound is cut to match.

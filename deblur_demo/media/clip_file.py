@@ -22,6 +22,7 @@ from numpy import ndarray
 
 from deblur_demo.errors import DeblurError, OutputError
 from deblur_demo.media import encoders
+from deblur_demo.media.clip_length import FASTEST_SHOWN
 from deblur_demo.media.clip_reader import note, read_file
 from deblur_demo.media.clip_types import ClipInfo, Frame
 from deblur_demo.media.container import opened
@@ -33,11 +34,12 @@ from deblur_demo.whole import partial
 
 MUXERS = {".mp4": "mp4", ".webm": "webm"}
 KEY_FRAME_SECONDS = 2  # between two frames that a player can jump to
-MOST_BETWEEN_KEYS = 250  # frames, as some recorders declare 1000 a second
+MOST_BETWEEN_KEYS = 250  # frames, however many a second
 FOREVER = Fraction(10**7)  # seconds, longer than any clip
 FINE = 48_000  # ticks a second that the times of whole tracks have at least
 FINEST = 10_000_000  # ticks a second; a finer time base is rounded to microseconds
 PADDED = "H.264 has even sides only: the last {} is repeated once."
+SQUARED = "A .webm has square pixels: frames of {} x {} were scaled to {} x {}."
 HD = {
     "colorspace": Colorspace.ITU709,
     "color_range": ColorRange.MPEG,
@@ -67,6 +69,8 @@ class ClipFile:
         self._suffix = target.suffix.lower()
         self._encoder = encoders.find(codec, self._suffix, size, self._name)
         self._size = size
+        # Of a pixel in the file; PyAV writes no other than 1 into a .webm.
+        self._aspect = Fraction(1) if self._suffix == ".webm" else source.pixel_aspect
         self._tick = Fraction(1, source.time_base.denominator if source.time_base.denominator <= FINEST else 1_000_000)
         self._start, self._end = start, end
         self._offset: Fraction | None = None if start > 0 else Fraction(0)
@@ -85,9 +89,9 @@ class ClipFile:
             if self._suffix == ".mp4":  # a first frame later than 0 is stored as a number of these ticks
                 ticks = self._tick.denominator * -(-FINE // self._tick.denominator)
                 options = {"movflags": "+faststart", "movie_timescale": str(ticks)}
-            self._container = av.open(
-                str(self._unfinished), "w", format=MUXERS[self._suffix], container_options=options
-            )
+            # With the protocol before it, no folder can be taken for an address.
+            place, muxer = f"file:{self._unfinished}", MUXERS[self._suffix]
+            self._container = av.open(place, "w", format=muxer, container_options=options)
             self._container.metadata["comment"] = tag
             self._stream = self._add_stream(crf)
             if source.icc is not None:
@@ -106,6 +110,8 @@ class ClipFile:
             picture = av.VideoFrame.from_ndarray(self._fitted(frame.pixels), format="rgb24")
             picture = self._scaler.reformat(
                 picture,
+                self._stream.width,
+                self._stream.height,
                 format="yuv420p",
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
@@ -154,19 +160,14 @@ class ClipFile:
             return True
 
     def _add_stream(self, crf: int) -> av.VideoStream:
-        width, height = self._size
-        if self._encoder.even:
-            width, height = width + width % 2, height + height % 2
-            odd = ["column"] * (width != self._size[0]) + ["row"] * (height != self._size[1])
-            if odd:
-                note(self.notices, PADDED.format(" and the last ".join(odd)))
-        rate = self._source.rate.limit_denominator(1001)
+        width, height = self._stored_size()
+        rate = min(self._source.rate, FASTEST_SHOWN).limit_denominator(1001)  # faster, AV1 refuses; times stay theirs
         stream = self._container.add_stream(
             self._encoder.name, rate, self._encoder.told(crf), width=width, height=height
         )
         context = stream.codec_context
         context.pix_fmt = "yuv420p"
-        context.sample_aspect_ratio = self._source.pixel_aspect
+        context.sample_aspect_ratio = self._aspect
         context.gop_size = min(MOST_BETWEEN_KEYS, max(1, round(KEY_FRAME_SECONDS * rate)))
         context.max_b_frames = 0
         for name, value in HD.items():
@@ -175,13 +176,27 @@ class ClipFile:
         context.open()
         return stream
 
+    def _stored_size(self) -> tuple[int, int]:
+        """(width, height) of the frames in the file; what differs from those that are written is noted."""
+        width, height = self._size
+        if self._aspect != self._source.pixel_aspect:
+            wide, high = max(self._source.pixel_aspect, 1), max(1 / self._source.pixel_aspect, 1)
+            width, height = round(width * wide), round(height * high)
+            note(self.notices, SQUARED.format(*self._size, width, height))
+        if self._encoder.even:
+            width, height = width + width % 2, height + height % 2
+            odd = ["column"] * (width != self._size[0]) + ["row"] * (height != self._size[1])
+            if odd:
+                note(self.notices, PADDED.format(" and the last ".join(odd)))
+        return width, height
+
     def _fitted(self, pixels: ndarray) -> ndarray:
+        """A frame to be encoded, (H,W,3), with even sides where the encoder wants them."""
         width, height = self._size
         if pixels.shape != (height, width, 3):
             raise ValueError(f"a frame of {pixels.shape} in a clip of {width} x {height}")
-        wanted = self._stream.height - height, self._stream.width - width
-        if any(wanted):
-            pixels = np.pad(pixels, ((0, wanted[0]), (0, wanted[1]), (0, 0)), "edge")
+        if self._encoder.even:
+            pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
         return np.ascontiguousarray(pixels)
 
     def _mux(self, packets: list[av.Packet]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain, pairwise
@@ -14,19 +13,17 @@ from av.error import EOFError as Finished
 
 from deblur_demo import settings
 from deblur_demo.errors import InputError, LimitError
-from deblur_demo.media import decoded
+from deblur_demo.media import clip_length, decoded
 from deblur_demo.media.clip_types import ClipInfo, Frame, Sound
 from deblur_demo.media.container import CUT_SHORT, Opened, opened
 from deblur_demo.media.paths import shown
-from deblur_demo.media.sound import COPIED
+from deblur_demo.media.sound import copied
 from deblur_demo.media.undisturbed import undisturbed
 
-MAX_RATE = 1000  # frames a second; the fastest clips meant for eyes have 240
-FALLBACK_RATE = Fraction(25)
 PREROLL = 1  # seconds before the start from which is decoded, for key frames that are stored late
-REORDERED = 17  # packets among which the one that is shown last is stored; H.264 and HEVC reorder 16 at most
 
 DAMAGED = "It is damaged: some frames were left out, and those after them may show traces."
+JOINED = "Its times jump: the parts were joined."
 TIMES_MENDED = "Some of its frames have no time of their own: it was set to follow the frame before."
 
 
@@ -42,18 +39,20 @@ def probe_file(
         degrees, _ = decoded.orientation(first)
         width, height = (first.height, first.width) if degrees % 180 else (first.width, first.height)
         check_frame_size(name, width, height, max_megapixels)
-        seconds, rate = _length(clip, name)
-        _check_length(name, clip.video.frames, seconds, start, end)
+        joined = clip_length.joined_length(path) if clip.joints else None
+        seconds, rate = clip_length.length(clip, path, joined)
+        clip_length.check_length(name, clip.video.frames, seconds, start, end)
         frames = clip.video.frames or None
         if frames is None and seconds and clip.video.average_rate:
             frames = max(1, round(seconds * rate))
         notices = [*clip.notices, *decoded.notices(first)]
         if clip.video.metadata.get("alpha_mode") == "1":
             notices.append("Its transparency was left out.")
+        if joined is not None:
+            notices.append(JOINED)
         sounds = tuple(
-            Sound(codec, stream.channels, stream.rate, codec in COPIED[".mp4"])
+            Sound(stream.codec.canonical_name, stream.channels, stream.rate, copied(stream, ".mp4"))
             for stream in clip.sounds
-            for codec in [stream.codec.canonical_name]
         )
         aspect = decoded.pixel_aspect(clip.video.sample_aspect_ratio, degrees)
         time_base = clip.video.time_base
@@ -66,7 +65,7 @@ def read_file(path: Path, start: float, end: float | None, notices: list[str]) -
     first, last = exact(start), None if end is None else exact(end)
     for preroll in (PREROLL, None):  # None: from the beginning, where seeking came out too late
         with opened(path) as clip:
-            sought = preroll is not None and _seek(clip, first - preroll)
+            sought = preroll is not None and _seek(clip, path, first - preroll)
             frames = _timed(clip, name, notices)
             head = next(frames, None)
             if sought and (head is None or head[0] > first):
@@ -198,7 +197,7 @@ def _one_size(frames: Iterator[av.VideoFrame], name: str) -> Iterator[av.VideoFr
 
 def _timed(clip: Opened, name: str, notices: list[str]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """Frames with their times, which grow from one to the next."""
-    step = 1 / (clip.video.average_rate or clip.video.guessed_rate or FALLBACK_RATE)
+    step = 1 / (clip_length.stated_rate(clip.video) or clip_length.FALLBACK_RATE)
     before = None
     for frame in _progressive(_one_size(_intact(clip, notices), name), notices):
         time = None if frame.pts is None else frame.pts * frame.time_base - clip.origin
@@ -232,9 +231,9 @@ def _trimmed(
         index += 1
 
 
-def _seek(clip: Opened, start: Fraction) -> bool:
-    """Go to the last key frame before a time; False where that is the beginning or the format cannot."""
-    if start <= 0:
+def _seek(clip: Opened, path: Path, start: Fraction) -> bool:
+    """Go to the last key frame before a time; False where that is the beginning, or one that cannot be found."""
+    if start <= 0 or (clip.joints and clip_length.joined_length(path) is not None):
         return False
     try:
         clip.container.seek(int((start + clip.origin) / clip.video.time_base), stream=clip.video)
@@ -248,80 +247,6 @@ def _ending(clip: Opened, notices: list[str]) -> Fraction:
     if not clip.video.frames or clip.video.duration is None or CUT_SHORT in notices:
         return Fraction(0)
     return ((clip.video.start_time or 0) + clip.video.duration) * clip.video.time_base - clip.origin
-
-
-def _length(clip: Opened, name: str) -> tuple[float | None, Fraction]:
-    """Seconds and mean frames a second, as declared unless frames are stored behind the declared end."""
-    seconds = _seconds(clip)
-    rate = _rate(clip, seconds, name)
-    begins, ends = _last_shown(clip)
-    if seconds is None or not 0 <= seconds <= begins or begins == 0:
-        return seconds, rate
-    return float(ends), Fraction(clip.video.frames / ends).limit_denominator(100_000)
-
-
-def _last_shown(clip: Opened) -> tuple[Fraction, Fraction]:
-    """When the frame that is shown last begins and ends, read from the end of the file; zeros without a whole index.
-
-    The length of an MP4 adds up the steps from one stored frame to the next. Where frames are stored in
-    another order than they are shown in, at a variable rate, that is not when the last one ends.
-    """
-    index = clip.video.index_entries
-    if not 0 < clip.video.frames == len(index):
-        return Fraction(0), Fraction(0)
-    at = index[max(0, len(index) - REORDERED)].timestamp
-    try:
-        clip.container.seek(at, stream=clip.video, any_frame=True)
-        packets = [packet for packet in clip.packets(clip.video) if packet.size and packet.pts is not None]
-    except (av.FFmpegError, ValueError):  # damaged there, which is said when it is read
-        packets = []
-    last = max(packets, key=lambda packet: packet.pts, default=None)
-    if last is None:
-        return Fraction(0), Fraction(0)
-    begins = last.pts * last.time_base - clip.origin
-    return begins, begins + (last.duration or 0) * last.time_base
-
-
-def _seconds(clip: Opened) -> float | None:
-    """The declared duration, without what lies before the clip's beginning."""
-    if clip.video.duration is not None:
-        return float(clip.video.duration * clip.video.time_base)
-    if clip.container.duration is not None:
-        return clip.container.duration / av.time_base
-    return None
-
-
-def _rate(clip: Opened, seconds: float | None, name: str) -> Fraction:
-    rate = clip.video.average_rate or clip.video.guessed_rate
-    if not rate and seconds and clip.video.frames:
-        rate = Fraction(clip.video.frames / seconds)
-    if clip.video.frames == 1:  # its rate says nothing
-        return rate if rate and rate <= MAX_RATE else FALLBACK_RATE
-    if not rate or not 0 < rate <= MAX_RATE:
-        raise InputError(
-            f"{name} declares {float(rate or 0):g} frames a second",
-            f"more than 0 and at most {MAX_RATE} frames a second",
-            "Export it again at its true rate",
-        )
-    return rate.limit_denominator(100_000)
-
-
-def _check_length(name: str, frames: int, seconds: float | None, start: float, end: float | None) -> None:
-    """Refuse a clip whose part between start and end is beyond the budgets, as far as it declares its length."""
-    share = 1.0
-    if seconds is not None:
-        if not 0 <= seconds < math.inf:
-            raise InputError(f"{name} declares a duration of {seconds:g} seconds", "a duration", "Export it again")
-        wanted = max(0.0, (seconds if end is None else min(end, seconds)) - start)
-        minutes = settings.MAX_CLIP_MINUTES.current()
-        if wanted > minutes * 60:
-            found = f"{name} runs for {wanted / 60:.1f} minutes"
-            raise LimitError(found, f"at most {minutes:g} minutes", "Choose a shorter part")
-        share = wanted / seconds if seconds else 1.0
-    most = settings.MAX_CLIP_FRAMES.current()
-    if round(frames * share) > most:
-        found = f"{name} has {round(frames * share)} frames"
-        raise LimitError(found, f"at most {most} frames", "Choose a shorter part")
 
 
 def note(notices: list[str], sentence: str) -> None:

@@ -34,8 +34,8 @@ class ClipInfo:
         path: the file, or the folder of frames.
         width, height: of a frame as it is shown, upright.
         frames: as declared, or estimated from duration and rate; None where neither says.
-        seconds: as declared, or until the end of the last frame where that is later; None where the
-            file does not say.
+        seconds: as declared, or until the end of the last frame where that is later or the times
+            jump; None where the file does not say.
         rate: mean frames a second.
         time_base: every frame's time is a multiple of it, in seconds.
         rotation: 0, 90, 180 or 270 degrees clockwise that the frames are turned by when they are

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from deblur_demo.errors import DeblurError, InputError, LimitError
 from deblur_demo.media import plain
 from deblur_demo.media.declared import cut_short
+from deblur_demo.media.joints import Joints
 from deblur_demo.media.paths import check_file, printable, shown
 from deblur_demo.media.undisturbed import undisturbed
 
@@ -47,6 +48,7 @@ class Opened:
         sounds: the streams of sound that can be decoded.
         origin: seconds that FFmpeg's times have where the clip begins.
         notices: which other streams are left out, and whether the file ends early.
+        joints: where the times jump, as far as packets were read; None where a format lets none jump.
     """
 
     container: InputContainer
@@ -54,16 +56,20 @@ class Opened:
     sounds: tuple[av.AudioStream, ...]
     origin: Fraction
     notices: tuple[str, ...]
+    joints: Joints | None
 
     def packets(self, *streams: av.stream.Stream) -> Iterator[av.Packet]:
         """What the file holds of some of its streams, from where it stands; a signal is heard after a packet."""
-        packets = self.container.demux(*streams)
+        packets = self.container.demux(*((self.video, *self.sounds) if self.joints else streams))
         while True:
             with undisturbed():
                 packet = next(packets, None)
             if packet is None:
                 return
-            yield packet
+            if self.joints:
+                self.joints.shift(packet)
+            if packet.stream in streams:
+                yield packet
 
 
 def recognise(head: bytes) -> str | None:
@@ -170,7 +176,10 @@ def _choose(container: InputContainer, name: str, notices: list[str]) -> Opened:
         notices.append(f"It has {len(videos)} video streams: only the main one is used.")
     if len(sounds) < len(container.streams.audio):
         notices.append("A sound track in an unknown format was left out.")
-    return Opened(container, video, sounds, _origin(video, sounds), tuple(notices))
+    if container.streams.subtitles:
+        notices.append("Its subtitles were left out.")
+    joints = Joints() if container.format.name == "mpegts" else None
+    return Opened(container, video, sounds, _origin(video, sounds), tuple(notices), joints)
 
 
 def _likelihood(stream: VideoStream) -> tuple[bool, bool, int]:

@@ -26,6 +26,7 @@ ACCEPTED_SUFFIXES = tuple(suffix for suffixes in plain.SUFFIXES.values() for suf
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, GIF" + (", AVIF" if "AVIF" in plain.SUFFIXES else "")
 
 WRITTEN_KINDS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+LONGEST_SIDES = {"WEBP": 16383, "JPEG": 65500}  # pixels; libjpeg stops a little before the format does
 WRITTEN = "a name that ends in .png, .jpg, .webp, .tif or .bmp"
 
 FIRST_FRAME = "It is an animation: only its first frame is used."
@@ -123,7 +124,7 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
     """
     path = Path(path)
     name = shown(path)
-    kind = written_kind(path)
+    kind = written_kind(path, photo)
     photo, notices = _fit(photo, kind)
     parts = photo.pixels, photo.alpha, photo.icc
     try:
@@ -142,15 +143,20 @@ def write_image(photo: Photo, path: Path) -> tuple[str, ...]:
     return notices
 
 
-def written_kind(path: Path) -> str:
+def written_kind(path: Path, photo: Photo | None = None) -> str:
     """The format that ``write_image`` would write, to know before the work whether it can.
 
     Raises:
-        OutputError: the suffix names none.
+        OutputError: the suffix names none, or one that holds no picture of the photo's size.
     """
     kind = next((kind for kind in WRITTEN_KINDS if path.suffix.lower() in plain.SUFFIXES[kind]), None)
     if kind is None:
         raise OutputError(f"{shown(path)} names no format that can be written", WRITTEN, "Choose one of these")
+    height, width = (1, 1) if photo is None else photo.pixels.shape[:2]
+    most = LONGEST_SIDES.get(kind, math.inf)
+    if max(height, width) > most:
+        found = f"{shown(path)} cannot hold {width} x {height} pixels"
+        raise OutputError(found, f"at most {most} pixels a side in {kind}", "Try .png")
     return kind
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from numpy import ndarray
 
 from deblur_demo.errors import InputError, OutputError
-from deblur_demo.whole import whole
+from deblur_demo.whole import partial, whole
 
 
 def shown(path: Path) -> str:
@@ -134,14 +136,47 @@ def make_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, in a folder that is made if need be.
+    """Write a text file whole or not at all, in a folder that is made if need be; a stream or a link is written into.
 
     Raises:
         OutputError: it cannot be written.
     """
     make_folder(path.parent)
+    with _writing(path):
+        if _has_place(path):
+            with whole(path) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
+        else:
+            path.write_text(text, encoding="utf-8")
+
+
+def check_writable(path: Path) -> None:
+    """See, before the work, that a file can be written, in a folder that is made if need be; nothing is left of it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    make_folder(path.parent)
+    with _writing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _has_place(path):
+            trial = partial(path)
+            trial.touch(exist_ok=False)
+            trial.unlink()
+        elif path.exists() and not os.access(path, os.W_OK):  # opening a pipe would end it for its reader
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _has_place(path: Path) -> bool:
+    """Whether a file may take a place: not that of a device or a pipe, nor of a link such as /dev/stdout."""
+    return not path.is_symlink() and (path.is_file() or not path.exists())
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        path.write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}", "a writable file", "Choose another") from error
 

@@ -19,6 +19,7 @@ from deblur_demo.media.undisturbed import undisturbed
 
 # What a container holds and players know in it; sound in another codec is encoded anew.
 COPIED = {".mp4": ("aac", "mp3", "opus", "flac", "ac3", "eac3", "alac"), ".webm": ("opus", "vorbis")}
+SLOWEST_MP3 = 16_000  # samples a second that FFmpeg writes into an .mp4, whose standard leaves out slower ones
 ENCODERS = {".mp4": "aac", ".webm": "libopus"}
 BITS_PER_CHANNEL = 96_000
 # Sample rates that the encoders take; sound of another is converted to the last.
@@ -42,7 +43,7 @@ class Sounds:
         self._origin = clip.origin
         self._tracks: dict[int, _Copied | _Encoded] = {}
         for stream in clip.sounds:
-            kind = _Copied if stream.codec.canonical_name in COPIED[suffix] else _Encoded
+            kind = _Copied if copied(stream, suffix) else _Encoded
             self._tracks[stream.index] = kind(stream, target, ENCODERS[suffix])
         self._packets = clip.packets(*clip.sounds) if clip.sounds else iter(())
         self._waiting: av.Packet | None = None
@@ -87,6 +88,12 @@ class Sounds:
             return None
 
 
+def copied(stream: av.AudioStream, suffix: str) -> bool:
+    """Whether a file of a suffix, ``.mp4`` or ``.webm``, holds a track as it is."""
+    codec = stream.codec.canonical_name
+    return codec in COPIED[suffix] and not (codec == "mp3" and stream.rate < SLOWEST_MP3)
+
+
 class _Copied:
     """A track whose packets are passed on untouched, at their times."""
 
@@ -102,6 +109,8 @@ class _Copied:
         packet.pts = packet.dts = round(time / packet.time_base)
         if self._before is not None and packet.dts <= self._before:  # no container takes it
             return
+        if not packet.duration and self._before is not None:  # Matroska tells ALAC's not, and a last one of 0 is lost
+            packet.duration = packet.dts - self._before
         self._before = packet.dts
         packet.stream = self._stream
         self._target.mux(packet)

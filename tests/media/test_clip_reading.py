@@ -65,6 +65,24 @@ def test_times_of_broadcast_rates_are_exact(home, clips):
     assert probe(path).rate == Fraction(30000, 1001)
 
 
+def test_without_a_rate_it_is_measured(home, clips):
+    """As a browser records: at about 30 frames a second, each told to the millisecond."""
+    shaken = np.random.default_rng(0).uniform(-6, 6, 120)
+    times = tuple(int(33.4 * index + 10 + late) for index, late in enumerate(shaken))
+    path = clips.make(home / "a.webm", times, codec="libvpx-vp9")
+    without_rate(path)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].guessed_rate == 1000, "it is the clock's"
+    assert float(probe(path).rate) == pytest.approx(1000 / 33.4, rel=0.005)
+
+
+def without_rate(path: Path) -> None:
+    """Take the duration that all frames have by default out of a Matroska file: what stands there becomes void."""
+    before, mark, after = path.read_bytes().partition(b"\x23\xe3\x83")
+    size = 1 + (after[0] & 0x7F)
+    path.write_bytes(before + b"\xec" + bytes([0x80 | size + 1]) + bytes(size + 1) + after[size:])
+
+
 def test_a_transport_stream_counts_from_its_beginning(home, clips):
     """Such streams begin at any time."""
     path = clips.make(home / "a.ts", tuple(time + 1400 for time in clips.vfr), format="mpegts")
@@ -145,6 +163,18 @@ def test_cover_picture_is_not_the_clip(home, clips):
     assert (info.width, info.height) == (64, 48)
     assert info.notices == ("Its cover picture was left out.",)
     assert len(times(path)) == 6
+
+
+def test_subtitles_are_left_out_with_a_word(home, clips):
+    path = home / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream, words = container.add_stream("libx264", 25, width=64, height=48), container.add_mux_stream("subrip")
+        frame = av.VideoFrame.from_ndarray(clips.picture(0, 64, 48), format="rgb24")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+        packet = av.Packet(b"Hello")
+        packet.stream, packet.pts, packet.dts, packet.duration = words, 0, 0, 40
+        container.mux(packet)
+    assert probe(path).notices == ("Its subtitles were left out.",)
 
 
 def test_the_main_one_of_two_video_streams_is_used(home, clips):

@@ -21,6 +21,7 @@ from tests.media.rewriting import LONG, rewrite, times
         ("a.mp4", "libopus", "b.mp4"),
         ("a.mkv", "libmp3lame", "b.mp4"),
         ("a.mkv", "flac", "b.mp4"),
+        ("a.mkv", "alac", "b.mp4"),
         ("a.webm", "libopus", "b.webm"),
     ],
 )
@@ -73,6 +74,25 @@ def test_other_sound_is_encoded(home, clips, name, codec, target, encoded):
     # A .webm counts in milliseconds.
     same = max(np.corrcoef(heard[40000 + lag : 90000 + lag], expected[40000:90000])[0, 1] for lag in range(-48, 49))
     assert same > 0.98
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(11025, "aac"), (16000, "mp3")])
+def test_mp3_too_slow_for_an_mp4_is_encoded(home, clips, rate, expected):
+    source = make(home / "a.mkv", clips, (0, 1), "libmp3lame", rate, [(0, 1.5, "mono")])
+    assert probe(source).sounds[0].copied == (expected == "mp3")
+    rewrite(source, home / "b.mp4")
+    with av.open(str(home / "b.mp4")) as container:
+        track = container.streams.audio[0]
+        assert (track.codec.canonical_name, track.rate) == (expected, rate)
+    heard = clips.heard(home / "b.mp4")
+    assert len(heard) == pytest.approx(len(clips.heard(source)), abs=rate // 10)
+    assert np.abs(heard[: rate // 2]).max() > 0.1
+
+
+def test_the_last_packet_of_a_codec_without_durations_is_heard(home, clips):
+    source = clips.make(home / "a.mkv", LONG, sound="alac")
+    rewrite(source, home / "b.mp4")
+    assert len(clips.heard(home / "b.mp4")) == pytest.approx(96000, abs=100)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mov", "pcm_s16le")])

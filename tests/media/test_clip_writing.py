@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
@@ -47,6 +48,22 @@ def test_broadcast_rates_stay_exact(home, clips):
     assert probe(home / "b.mp4").rate == Fraction(30000, 1001)
 
 
+@pytest.mark.parametrize(("codec", "name"), [("h264", "b.mp4"), ("av1", "b.webm")])
+def test_more_frames_a_second_than_a_codec_knows_keep_their_times(home, clips, codec, name):
+    source = clips.make(home / "a.mp4", tuple(range(0, 20, 2)), last=2)
+    assert probe(source).rate == 500
+    rewrite(source, home / name, codec=codec)
+    assert times(home / name) == [Fraction(time, 1000) for time in range(0, 20, 2)]
+
+
+@pytest.mark.parametrize("folder", ["12:30", "http:", "data:x"])
+def test_a_folder_is_no_address(home, clips, folder):
+    source = clips.make(home / "a.mp4")
+    Path(folder).mkdir()
+    rewrite(source, Path(folder, "b.mp4"))
+    assert times(home / folder / "b.mp4") == [Fraction(time, 1000) for time in clips.vfr]
+
+
 def test_the_index_stands_before_the_pictures(home, clips):
     """So that a browser plays while it loads."""
     rewrite(clips.make(home / "a.mp4"), home / "b.mp4")
@@ -72,11 +89,22 @@ def test_colours_do_not_shift(home, clips, codec, colour):
     assert np.abs(frame.to_ndarray()[:48].astype(float) - luma).max() <= 2
 
 
-def test_pixel_aspect_is_kept_and_the_turn_is_not(home, clips):
-    source = clips.make(home / "a.mp4", turn=(-90, False), sample_aspect_ratio=Fraction(4, 3))
-    rewrite(source, home / "b.mp4")
-    info = probe(home / "b.mp4")
-    assert (info.width, info.height, info.rotation, info.pixel_aspect) == (48, 64, 0, Fraction(3, 4))
+@pytest.mark.parametrize("stored", [Fraction(4, 3), Fraction(3, 4)])
+@pytest.mark.parametrize(("name", "codec"), [("b.mp4", "h264"), ("b.webm", "vp9")])
+def test_the_shape_of_the_picture_is_kept_and_the_turn_is_not(home, clips, name, codec, stored):
+    """With pixels as wide as the source's, or scaled to square ones where the file cannot tell."""
+    source = clips.make(home / "a.mp4", turn=(-90, False), sample_aspect_ratio=stored)
+    notices = rewrite(source, home / name, codec=codec)
+    info = probe(home / name)
+    if name == "b.mp4":
+        assert (info.width, info.height, info.rotation, info.pixel_aspect) == (48, 64, 0, 1 / stored)
+        assert notices == []
+        return
+    size = (48, 85) if stored > 1 else (64, 64)
+    assert (info.width, info.height, info.rotation, info.pixel_aspect) == (*size, 0, 1)
+    assert notices == [f"A .webm has square pixels: frames of 48 x 64 were scaled to {size[0]} x {size[1]}."]
+    scaled = cv2.resize(next(read_frames(source)).pixels, size)
+    assert np.abs(next(read_frames(home / name)).pixels.astype(float) - scaled).mean() < 4
 
 
 def test_odd_sides_are_even_in_h264_only(home, clips):

@@ -279,10 +279,12 @@ def test_a_device_is_never_replaced(tmp_path):
     assert stat.S_ISFIFO((tmp_path / "pipe.png").stat().st_mode)
 
 
-def test_a_picture_too_wide_for_webp(tmp_path):
-    with pytest.raises(OutputError, match="cannot be encoded"):
-        write_image(Photo(np.zeros((1, 16384, 3), np.uint8)), tmp_path / "a.webp")
+@pytest.mark.parametrize(("name", "most"), [("a.webp", 16383), ("a.jpg", 65500)])
+def test_a_picture_too_wide_for_its_format(tmp_path, name, most):
+    with pytest.raises(OutputError, match=f"cannot hold {most + 1} x 1 pixels. Accepted: at most {most} pixels a side"):
+        write_image(Photo(np.zeros((1, most + 1, 3), np.uint8)), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+    write_image(Photo(np.zeros((1, most, 3), np.uint8)), tmp_path / name)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
