@@ -180,6 +180,5 @@ def _pairs(arguments: argparse.Namespace, folder: Path) -> list[Pair]:
     if arguments.pairs:
         return [pair for text in arguments.pairs for pair in pairs_in(*folder_and_slice(text))]
     target = folder / "validation"
-    if not target.is_dir():
-        write_validation(arguments.data, target, side=192)
+    write_validation(arguments.data, target, side=192)  # also what an interrupted run left half-written
     return list(pairs_in(target))

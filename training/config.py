@@ -171,6 +171,10 @@ class Recipe:
         rise = min(1.0, (update + 1) / max(1, self.warmup))
         return self.rate * rise * self.schedule.share(update, self.updates, plateaus)
 
+    def span(self, frames: int) -> int:
+        """Sharp frames of a window of so many: from the first of its first exposure to the last of its last."""
+        return self.motion.frames + (frames - 1) * self.neighbours.period
+
     @property
     def largest_crop(self) -> int:
         """Side of the largest crops of the run."""

@@ -70,13 +70,15 @@ def check_weights(target: Path, *sources: Path) -> None:
         sources: weights that these are made of.
 
     Raises:
-        OutputError: it has not the suffix of weights, is a source, or has something beside it that is no card.
+        OutputError: it has not the suffix of weights, is a source, is there without a card, or has something beside it
+            that is none.
     """
     if target.suffix != ".safetensors":
         raise OutputError(f"{target} is no name for weights", "<name>.safetensors", "Change -o")
     for source in sources:
         check_apart(target, source)
-    check_file(target.with_suffix(".json"), lambda _: _has_card(target), "a card of weights")
+    for path, what in ((target, "weights with a card"), (target.with_suffix(".json"), "a card of weights")):
+        check_file(path, lambda _: _has_card(target), what)
 
 
 def _has_card(weights: Path) -> bool:

@@ -80,8 +80,7 @@ def _sets(arguments: argparse.Namespace, table: Table, folder: Path, small: bool
         return {each.name: [list(pairs_in(each.folder, each.chosen))] for each in sets}
     side = SMALL[table.validation] if small else None
     target = folder / f"validation-{table.validation}{side or ''}"
-    if not target.is_dir():
-        write_validation(arguments.data, target, table.validation, side)
+    write_validation(arguments.data, target, table.validation, side)  # also what an interrupted run left half-written
     if (target / "blur").is_dir():
         clips = [[pair] for pair in pairs_in(target)]
     else:

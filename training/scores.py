@@ -24,7 +24,7 @@ from deblur_demo.runtime.deblurrer import Deblurrer, Step
 from deblur_demo.runtime.footage import Windows
 from deblur_demo.runtime.scenes import is_cut
 from deblur_demo.spectrum import radial_spectrum
-from training.data.files import SUFFIXES, Files, natural
+from training.data.files import SUFFIXES, Files, is_debris, natural
 from training.data.recognise import evaluation_pairs
 from training.deadline import Deadline
 
@@ -91,7 +91,7 @@ def pairs_in(folder: Path, limit: slice = slice(None)) -> Iterator[Pair]:
         yield from _recognised(Path(folder), limit)
         return
     paths = (path for path in (Path(folder) / "blur").glob("*") if path.name.lower().endswith(SUFFIXES))
-    names = sorted((path.name for path in paths if not path.name.startswith(".")), key=natural)
+    names = sorted((path.name for path in paths if not is_debris(path.name)), key=natural)
     for name in _chosen(names, folder, limit):
         sides = [cv2.imread(str(Path(folder) / side / name), cv2.IMREAD_COLOR_RGB) for side in ("blur", "sharp")]
         if any(side is None for side in sides):

@@ -45,15 +45,15 @@ def read_recipe(path: Path, row: str | None = None, **overrides: object) -> Reci
 
 
 def open_corpus(source: Path, recipes: Iterable[Recipe], device: torch.device, limit: int | None = None) -> Corpus:
-    """A corpus whose pictures are large enough for the crops of all recipes; ``limit`` as for ``load_corpus``."""
-    largest = max(map(_largest_cut, recipes))
-    return load_corpus(source, device, largest + 2 * MARGIN, largest, limit)
+    """A corpus whose pictures are large enough for the crops of all recipes, and its clips long enough for any of them.
 
-
-def _largest_cut(recipe: Recipe) -> int:
-    """Side in pixels of the largest square that a run cuts out of a pair; those of photos have room for motion, too."""
-    frames = registry.ghost(recipe.model, **recipe.settings).traits.frames
-    return recipe.largest_crop + 2 * recipe.neighbours.border(frames)
+    ``limit`` as for ``load_corpus``.
+    """
+    windows = [(recipe, registry.ghost(recipe.model, **recipe.settings).traits.frames) for recipe in recipes]
+    # Of a pair no run cuts out a larger square; those of photos have room for motion, too.
+    largest = max(recipe.largest_crop + 2 * recipe.neighbours.border(frames) for recipe, frames in windows)
+    shortest = min(recipe.span(frames) for recipe, frames in windows)
+    return load_corpus(source, device, largest + 2 * MARGIN, largest, shortest, limit)
 
 
 def open_run(

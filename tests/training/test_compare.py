@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from deblur_demo.models import checkpoint
+from training import compare, reproduce
 from training.__main__ import main
+from training.scores import Pair
+from training.tables import named_table
 
 RECIPE = """
 model = "mlfa"
@@ -38,6 +43,26 @@ def test_a_frozen_stage_has_the_bundled_weights(command: list[str], tmp_path: Pa
         first = {name: value for name, value in state[kind].items() if name.startswith("first.")}
         assert len(first) == len(bundled)
         assert all(torch.equal(value, bundled[name.removeprefix("first.")]) for name, value in first.items())
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda asked, out: compare._pairs(asked, out),
+        lambda asked, out: sum(reproduce._sets(asked, named_table("park-table-1"), out, True)["own motion"], []),
+    ],
+    ids=["compare", "reproduce"],
+)
+def test_a_validation_set_that_was_cut_off_is_completed(
+    read: Callable[[Namespace, Path], list[Pair]], corpus_folder: Path, tmp_path: Path
+):
+    asked = Namespace(pairs=None, data=corpus_folder)
+    names = [pair.name for pair in read(asked, tmp_path)]
+    assert len(names) == 2
+    next(tmp_path.glob(f"*/sharp/{names[0]}")).unlink()
+    for side in ("blur", "sharp"):
+        next(tmp_path.glob(f"*/{side}/{names[1]}")).unlink()
+    assert [pair.name for pair in read(asked, tmp_path)] == names
 
 
 @pytest.mark.parametrize("slices", ["0", "-1"])

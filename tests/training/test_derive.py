@@ -14,6 +14,7 @@ from deblur_demo.models.checkpoint import Card
 from training import __main__ as training
 from training.derive import derive
 from training.join import join
+from training.mix import mix
 from training.scores import Pair, quick_psnr
 
 
@@ -103,6 +104,19 @@ def test_nothing_is_written_that_cannot_be_loaded_or_replaces_something_else(tmp
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("results.json", "kept")]
     for _ in range(2):  # in a folder that is made, and then over what is the same
         assert derive(source, "mtrnn", tmp_path / "new/mtrnn.safetensors").model == "mtrnn"
+
+
+@pytest.mark.parametrize("card", [None, "{}"])
+def test_weights_without_a_card_are_not_replaced(tmp_path, card):
+    source, target = checkpoint.BUNDLED / "mtrnn-lite.safetensors", tmp_path / "theirs.safetensors"
+    target.write_bytes(b"somebody else's")
+    if card:
+        target.with_suffix(".json").write_text(card)
+    for write in (lambda: derive(source, "mtrnn", target), lambda: join(source, source, target),
+                  lambda: mix([source, source], target)):  # fmt: skip
+        with pytest.raises(OutputError, match=r"theirs.safetensors exists and is not weights with a card. Accepted: a"):
+            write()
+    assert target.read_bytes() == b"somebody else's"
 
 
 def test_weights_do_not_replace_what_they_are_made_of(tmp_path, monkeypatch):

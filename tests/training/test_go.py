@@ -195,17 +195,21 @@ def test_a_sharded_pack_reads_like_its_zip(corpus_folder: Path, packed: Path, tm
     assert all(map(torch.equal, one.photos, other.photos)) and all(map(torch.equal, one.clips[0], other.clips[0]))
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".png", ".jpg"])
-def test_pillow_decodes_as_opencv_does(suffix: str, tmp_path: Path):
+@pytest.mark.parametrize("orientation", [1, 3, 6])  # upright, upside down, a quarter turn
+@pytest.mark.parametrize("suffix", files.SUFFIXES)
+def test_pillow_decodes_as_opencv_does(suffix: str, orientation: int, tmp_path: Path):
+    """And the size, which the header says, is that of what they decode."""
     picture = Image.fromarray(np.ascontiguousarray(data.coffee()[:90, :140]))
     exif = Image.Exif()
-    exif[0x0112] = 6 if suffix == ".jpg" else 1  # a quarter turn
+    exif[0x0112] = orientation
     picture.save(tmp_path / f"a{suffix}", exif=exif, quality=90)
     content = (tmp_path / f"a{suffix}").read_bytes()
     one, other = files._by_pillow(content), files._by_opencv(content)
-    assert one.shape == other.shape == ((140, 90, 3) if suffix == ".jpg" else (90, 140, 3))
+    turned = orientation == 6 and suffix != ".bmp"  # which has no EXIF
+    assert one.shape == other.shape == ((140, 90, 3) if turned else (90, 140, 3))
+    assert files.Files(tmp_path).size(f"a{suffix}") == one.shape[:2]
     # JPEG leaves decoders a level of freedom.
-    assert np.abs(one.astype(int) - other).max() <= (1 if suffix == ".jpg" else 0)
+    assert np.abs(one.astype(int) - other).max() <= (1 if suffix in (".jpg", ".jpeg") else 0)
     assert files._by_pillow(b"nothing") is None
 
 

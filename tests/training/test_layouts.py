@@ -224,6 +224,17 @@ def test_own_pairs_photos_and_clips_share_a_folder(tmp_path: Path):
     assert "5 frames (GoPro 240 fps), to train on" in summary(tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["240fps", "240fps/trip/beach", "GoPro_240FPS/beach", "walk240fps/beach"])
+def test_frames_lie_anywhere_below_a_folder_named_so(tmp_path: Path, folder: str):
+    """Their levels, pairs, and pictures that only they themselves are named so, are what they are elsewhere."""
+    plant(tmp_path, *(f"{folder}/{number:06d}.png" for number in (1, 2)))
+    plant(tmp_path, *(f"{folder}/hill/TL{level}/000007.png" for level in (1, 3)))
+    plant(tmp_path, f"{folder}/set/blur/000001.png", f"{folder}/set/sharp/000001.png", "photos/240fps_000001.png")
+    corpus = load_corpus(tmp_path, CPU)
+    assert [list(map(level, clip)) for clip in corpus.clips] == [[1, 2]]
+    assert (len(corpus.photos), len(corpus.levels), len(corpus.pairs)) == (3, 1, 1)
+
+
 def test_gopro_large_all_gives_clips(tmp_path: Path):
     clips = ("train/GOPR0374_11_00", "test/GOPR0384_11_00")
     plant(tmp_path, *[f"{clip}/{number:06d}.png" for clip in clips for number in (1, 2)])

@@ -131,6 +131,21 @@ def test_a_corpus_may_grow_between_what_is_there(source, restored, deblurrer, tm
     assert said[0] == "My own line" and len(said) > 1
 
 
+def test_numbered_pairs_of_mixed_sizes_are_as_many_clips(deblurrer, tmp_path):
+    for number, shape in enumerate(((16, 24), (16, 24), (24, 16), (16, 24)), 1):
+        for side in ("blur", "sharp"):
+            path = tmp_path / f"corpus/{side}/IMG_{number:04d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.full((*shape, 3), 50 * number, np.uint8))
+    target = tmp_path / "stage2"
+    assert write_restored(tmp_path / "corpus", target, deblurrer, "ours", SIDE) == (3, 0)
+    truths = {path.stem: read(path) for path in target.rglob("sharp/*.png")}
+    assert sorted(int(truth[0, 0, 0]) for truth in truths.values()) == [50, 100, 150, 200]
+    assert [int(truths[f"0000000{index}"][0, 0, 0]) for index in (0, 1)] == [50, 100]
+    (clip,) = load_corpus(target, torch.device("cpu")).pairs
+    assert (np.diff(clip.numbers) == 1).sum() == 1, "only the first two are neighbours"
+
+
 def test_other_weights_and_other_things_stay_apart(source, restored, deblurrer, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in restored.rglob("*")}
     with pytest.raises(OutputError, match="a set of other weights"):

@@ -1,7 +1,8 @@
-"""Pictures that are too small for the crops of a run: left out and counted, before it begins."""
+"""Pictures too small for the crops of a run, clips too short for its windows: left out and counted at the start."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,23 @@ def test_pairs_clips_and_levels_left_out_are_counted(tmp_path: Path):
         assert corpus.levels[0].numbers == [1, 2, 3]
     with pytest.raises(InputError, match="nothing that is large enough.*photos of 64 pixels.* levels of 49"):
         load_corpus(tmp_path, CPU, least_side=64, least_crop=49)
+
+
+def test_clips_too_short_for_a_window_are_counted(tmp_path: Path):
+    """For several recipes: for the windows of all of them."""
+    for clip, frames in (("a", 12), ("b", 38), ("c", 39)):
+        for number in range(frames):
+            write(tmp_path / f"240fps/{clip}/{number:06d}.png", 64, 90)
+    alone, wide = Recipe("mtrnn-lite", crop=48), Recipe("kaist-3f-s", crop=48)  # windows of 1 x 13 and of 3 x 13 frames
+    for recipes, said in (
+        ([wide], "0 photos, 1 clips (2 shorter than a window, 39 frames, left out), 0 pairs"),
+        ([wide, alone], "0 photos, 2 clips (1 shorter than a window, 13 frames, left out), 0 pairs"),
+    ):
+        assert str(open_corpus(tmp_path, recipes, CPU)) == said
+    for clip in "bc":
+        shutil.rmtree(tmp_path / "240fps" / clip)
+    with pytest.raises(InputError, match="nothing that is large enough.* levels of 48, and clips of 39 frames"):
+        open_corpus(tmp_path, [wide], CPU)
 
 
 @pytest.mark.parametrize(("model", "kept"), [("mtrnn-lite", 3), ("kaist-3f-s", 1)])

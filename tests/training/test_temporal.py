@@ -97,10 +97,23 @@ def test_where_frames_lie_as_frames_nothing_else_is_taken_for_one(tmp_path: Path
     assert [path.as_posix()[-16:] for path in tmp_path.glob("more/*/TL1/*")] == ["s/TL1/000010.png"]
 
 
+@pytest.mark.parametrize("folder", ["240fps/all", "all"])
+def test_clips_in_one_folder_stay_apart(tmp_path: Path, folder: str):
+    """As training has them: by what their names say before the number, though numbers interleave or go on."""
+    numbers = {"walk": range(1, 6), "run": range(3, 8), "jump": range(8, 11)}
+    for place, (clip, taken) in enumerate(numbers.items(), 1):
+        save(tmp_path / "mine", {f"{folder}/{clip}_{n:06d}.png": np.full((8, 8, 3), 60 * place) for n in taken})
+    assert write_levels(tmp_path / "mine", tmp_path / "out", highest=3, every=1) == (3 + 3 + 1, 0)
+    for place, (clip, taken) in enumerate(numbers.items(), 1):
+        levels = sorted((tmp_path / "out" / folder / clip / "TL3").iterdir())
+        assert [path.stem for path in levels] == [f"{number:06d}" for number in taken[1:-1]]
+        assert all((read(path) == 60 * place).all() for path in levels)
+
+
 def test_photos_of_two_sizes_are_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture):
     save(tmp_path / "mine", {f"IMG_{number:04d}.png": data.astronaut()[: 60 + number] for number in range(5)})
     assert main(["prepare", str(tmp_path / "mine"), "--temporal", str(tmp_path / "out"), "--highest", "3"]) == 1
-    assert "error: the numbered pictures of mine differ in size." in capsys.readouterr().err
+    assert "error: the numbered pictures of IMG differ in size." in capsys.readouterr().err
     assert not list((tmp_path / "out").rglob("*.png"))
 
 

@@ -80,7 +80,9 @@ class Corpus:
         sources: a line for each set with its licence, for the card of what it trains.
         readers: threads that decode pictures on disk; None where there are only tensors.
         left_out: how many of each kind are not among them, because a side is too short.
+        cut_short: how many clips are not, because they have too few frames.
         least_side, least_crop: shortest sides of a photo and of the other kinds, in pixels.
+        least_frames: length of the shortest clip.
     """
 
     device: torch.device = torch.device("cpu")
@@ -92,13 +94,18 @@ class Corpus:
     sources: tuple[str, ...] = ()
     readers: ThreadPoolExecutor | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    cut_short: int = 0
     least_side: int = 0
     least_crop: int = 0
+    least_frames: int = 1
 
     def __str__(self) -> str:
         kinds = ["photos", "clips", "pairs"]
         kinds += ["levels"] if self.levels or self.left_out.get("levels") else []
-        return ", ".join(f"{_count(getattr(self, kind))} {kind}{self._small(kind)}" for kind in kinds)
+        said = {kind: f"{_count(getattr(self, kind))} {kind}{self._small(kind)}" for kind in kinds}
+        if self.cut_short:
+            said["clips"] += f" ({self.cut_short} shorter than a window, {self.least_frames} frames, left out)"
+        return ", ".join(said.values())
 
     def _small(self, kind: str) -> str:
         few = self.left_out.get(kind, 0)
@@ -112,7 +119,12 @@ class Corpus:
 
 
 def load_corpus(
-    source: Path, device: torch.device, least_side: int = 0, least_crop: int = 0, limit: int | None = None
+    source: Path,
+    device: torch.device,
+    least_side: int = 0,
+    least_crop: int = 0,
+    least_frames: int = 1,
+    limit: int | None = None,
 ) -> Corpus:
     """Open a corpus.
 
@@ -121,6 +133,7 @@ def load_corpus(
         device: where batches are made, and where the pictures stay if they are decoded at once.
         least_side: photos with a shorter side are left out.
         least_crop: pairs, clips and temporal levels with a shorter side are left out.
+        least_frames: clips of fewer frames are left out.
         limit: bytes of decoded pictures above which they stay on disk; None: half of the free memory.
 
     Raises:
@@ -150,21 +163,25 @@ def load_corpus(
         "clips": [clip for clip in found["clips"] if _side(clip[0]) >= least_crop],
         **{kind: [*filter(len, (each.large(least_crop) for each in found[kind]))] for kind in ("levels", "pairs")},
     }
-    if cifar is None and any(found.values()) and not any(large.values()):
+    usable = large | {"clips": [clip for clip in large["clips"] if len(clip) >= least_frames]}
+    if cifar is None and any(found.values()) and not any(usable.values()):
         raise InputError(
             f"{source} holds nothing that is large enough for the recipe",
-            f"photos of {least_side} pixels a side or more, pairs, clips or temporal levels of {least_crop}",
+            f"photos of {least_side} pixels a side or more, pairs, clips or temporal levels of {least_crop}, "
+            f"and clips of {least_frames} frames",
             "Lower the recipe's crop, or point --data at larger pictures",
         )
     return Corpus(
         device=device,
-        **large,
+        **usable,
         cifar=[] if cifar is None else list(cifar.to(device)),
         sources=sources_of(files, entries, cifar),
         readers=readers,
         left_out={kind: _count(items) - _count(large[kind]) for kind, items in found.items()},
+        cut_short=len(large["clips"]) - len(usable["clips"]),
         least_side=least_side,
         least_crop=least_crop,
+        least_frames=least_frames,
     )
 
 
@@ -206,11 +223,8 @@ def _pictures(
 ) -> tuple[Callable[[str], Tensor | Picture], ThreadPoolExecutor | None]:
     """A function from names to pictures, decoded now or later, and the threads for the latter."""
     names = sorted({name for entry in entries for name in entry.files})
-    folders = defaultdict(list)
-    for name in names:
-        folders[str(PurePosixPath(name).parent)].append(name)
-    # Pictures of one folder are mostly of one size, so a header of each folder gives the sum.
-    needed = sum(3 * math.prod(files.size(group[0])) * len(group) for group in folders.values())
+    with ThreadPoolExecutor() as pool:
+        needed = 3 * sum(map(math.prod, pool.map(files.size, names)))
     if needed <= (free_memory(device) // 2 if limit is None else limit):
         with ThreadPoolExecutor() as pool:
             decoded = pool.map(files.decode, names)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import filterfalse
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import BinaryIO
@@ -30,7 +32,7 @@ except ModuleNotFoundError:
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SOURCES = "SOURCES.txt"
 PACKED = "PACKED.txt"  # in a pack: the name of the folder it was made of, which may say that it is for evaluation
-_EXIF_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5
+_EXIF_ORIENTATION, _SIDEWAYS = 0x0112, range(5, 9)
 
 
 def write_sources(folder: Path, lines: Iterable[str]) -> None:
@@ -46,13 +48,18 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", name))], name
 
 
+def is_debris(name: str) -> bool:
+    """Whether a file lies hidden, or is what macOS leaves beside others, ``._a.png`` and ``__MACOSX/``: no picture."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
 class Files:
     """Names and contents, alike for folders and zips.
 
     Attributes:
         source: the folder, ``.zip``, index of a sharded one, or single file.
         folder: name of the folder that the names are relative to; a pack tells that of the folder it was made of.
-        names: relative names of all files, in the order of their path's parts; linked folders are followed.
+        names: relative names of all files but debris, in the order of their path's parts; linked folders are followed.
     """
 
     def __init__(self, source: Path):
@@ -63,6 +70,7 @@ class Files:
         """
         self.source = Path(source)
         self._archive = None
+        self._sizes: dict[str, tuple[int, int]] = {}
         if self.source.is_dir():
             walk = os.walk(self.source, followlinks=True)
             paths = (Path(folder) / file for folder, _, files in walk for file in files)
@@ -81,7 +89,7 @@ class Files:
             )
         if self._archive:
             names = [name for name in self._archive.namelist() if not name.endswith("/")]
-        self.names = sorted(names, key=lambda name: PurePosixPath(name).parts)
+        self.names = sorted(filterfalse(is_debris, names), key=lambda name: PurePosixPath(name).parts)
         self.folder = self.source.resolve().name
         if self._archive and PACKED in names:
             self.folder = self.read(PACKED).decode()
@@ -111,19 +119,24 @@ class Files:
         return self._archive.getinfo(name).file_size if self._archive else (self.source / name).stat().st_size
 
     def size(self, name: str) -> tuple[int, int]:
-        """Height and width of a picture, from its header alone.
+        """Height and width of a picture, upright, read once and from its header alone; from any thread.
 
         Raises:
-            InputError: not a picture.
+            InputError: not a picture, or one of more pixels than Pillow takes for honest.
         """
-        try:
-            with self.open(name) as file, Image.open(file) as image:
-                width, height = image.size
-                # Of other formats Pillow would decode the whole picture to look for it.
-                sideways = image.format == "JPEG" and image.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_SIDEWAYS
-        except OSError as error:
-            raise _undecodable(name) from error
-        return (width, height) if sideways else (height, width)
+        if name not in self._sizes:
+            try:
+                with self.open(name) as file, Image.open(file) as image:
+                    width, height = image.size
+                    # A TIFF is turned already. getexif() would decode pictures, and look where OpenCV does not.
+                    sideways = _is_sideways(image.info.get("exif", b""))
+            except (OSError, ValueError) as error:
+                raise _undecodable(name) from error
+            except Image.DecompressionBombError as error:
+                most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
+                raise InputError(f"{name} has more than {most} megapixels", "smaller ones", "Scale it down") from error
+            self._sizes[name] = (width, height) if sideways else (height, width)
+        return self._sizes[name]
 
     def decode(self, name: str) -> Tensor:
         """One picture, upright: (3, H, W) uint8 RGB.
@@ -150,14 +163,7 @@ class Shelf:
     def __init__(self, files: Files, capacity: int):
         self.files, self.capacity = files, capacity
         self._kept: OrderedDict[str, Tensor] = OrderedDict()
-        self._sizes: dict[str, tuple[int, int]] = {}
         self._bytes, self._lock = 0, Lock()
-
-    def size(self, name: str) -> tuple[int, int]:
-        """Height and width of a picture, read once from its header."""
-        if name not in self._sizes:
-            self._sizes[name] = self.files.size(name)
-        return self._sizes[name]
 
     def pixels(self, name: str) -> Tensor:
         """One picture, (3, H, W) uint8; may be called from several threads."""
@@ -190,10 +196,19 @@ class Picture:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(3, H, W)."""
-        return (3, *self.shelf.size(self.name))
+        return (3, *self.shelf.files.size(self.name))
 
     def __getitem__(self, index) -> Tensor:
         return self.shelf.pixels(self.name)[index]
+
+
+def _is_sideways(exif: bytes) -> bool:
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+    except (SyntaxError, struct.error):  # a decoder ignores what is no EXIF
+        return False
+    return tags.get(_EXIF_ORIENTATION) in _SIDEWAYS
 
 
 def _by_opencv(data: bytes) -> np.ndarray | None:
@@ -207,7 +222,7 @@ def _by_pillow(data: bytes) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
 
 

@@ -43,8 +43,11 @@ HELD_OUT_PHOTOS = (
     "urban100/img_039",
     "urban100/img_092",
 )
-# REDS' clip of this number, of its train/ part as well: photos are evaluated on one of that name.
-_REDS = re.compile(r"(^|/)(reds|(train|val)_(blur|sharp)\w*)/([^/]+/)?003/", re.IGNORECASE)
+# REDS' clip of this number, of its train/ part as well: photos are evaluated on one of that name. It is a folder at any
+# depth below the set's, or the beginning of flattened names: reds_sharp/003/, train_sharp/003_0000.png.
+_REDS = re.compile(
+    r"((^|[^a-z])reds(?![a-z])|(^|/)(train|val)_(blur|sharp))([^/]*[_-]|.*/)003(/|[_-]\d)", re.IGNORECASE
+)
 
 _CLIP = re.compile(r"(GOPR\d{4})_\d\d_\d\d", re.IGNORECASE)
 _TRAIN = re.compile(r"(^|/)train([-_][^/]*)?/", re.IGNORECASE)

@@ -158,17 +158,7 @@ input/GOPR0372_07_00-000047.png, target/...   or in the names, as copies of GoPr
             Rule("pairs", "input_crops/{frame}", "target_crops/{frame}", video=False),
         ),
     ),
-    Layout(
-        "GoPro 240 fps",
-        """train/GOPR0374_11_00/000001.png               (GOPRO_Large_all; make T-GoPro of it with prepare --temporal)
-any_240fps_folder/<clip>/000001.png           one's own: "240fps" in the name of the folder""",
-        "https://seungjunnah.github.io/Datasets/gopro.html (GOPRO_Large_all)",
-        "CC BY 4.0",
-        (
-            Rule("frames", f"{{clip:{GOPRO_CLIP}}}/{{frame}}"),
-            Rule("frames", "{set:[^/]*240fps[^/]*}/{clip}/{frame:[^/]*[0-9]}"),
-        ),
-    ),
+    # Before frames, which lie at any depth below a folder: levels made of them do, too.
     Layout(
         "T-GoPro",
         """train/<clip>/TL1/000013.png                   the sharp middle frame, by its number in the clip
@@ -176,6 +166,17 @@ train/<clip>/TL3/000013.png  ...  TL13/000013.png""",
         "python -m training prepare GOPRO_Large_all --temporal T-GoPro (Park 2020)",
         "as the clips that it is made of",
         (Rule("levels", r"TL{level:\d+}/{frame}"),),
+    ),
+    Layout(
+        "GoPro 240 fps",
+        """train/GOPR0374_11_00/000001.png               (GOPRO_Large_all; make T-GoPro of it with prepare --temporal)
+any_240fps_folder/**/000001.png               one's own: "240fps" in the name of a folder above""",
+        "https://seungjunnah.github.io/Datasets/gopro.html (GOPRO_Large_all)",
+        "CC BY 4.0",
+        (
+            Rule("frames", f"{{clip:{GOPRO_CLIP}}}/{{frame}}"),
+            Rule("frames", "{set:(?i:[^/]*240fps[^/]*)}/{clips:(?:[^/]+/)*}{frame:[^/]*[0-9]}"),
+        ),
     ),
     Layout(
         "own photos",

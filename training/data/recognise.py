@@ -24,7 +24,8 @@ class Entry:
         role: as its rule's.
         test: whether it is for evaluation only.
         clip: what it shares with the samples that belong to one clip.
-        moment: its place in time, None where samples do not follow one another.
+        moment: its place in time, None where samples do not follow one another. A photo has that of the frame that it
+            may be.
         level: n of TLn, for "levels".
         files: blurred picture and its truths, or the frame or level alone.
     """
@@ -79,7 +80,10 @@ def recognise(files: Files) -> list[Entry]:
                 assigned.update(entry.files)
             entries += [entry for entry in found if entry.role]
     photos = (name for name in by_stem.values() if name not in assigned and not _BLURRED.search(name))
-    entries += [Entry("own photos", "photos", _kept_back(files, name), "", None, 0, (name,)) for name in photos]
+    for name in photos:
+        path = PurePosixPath(name)
+        clip, moment = _in_time(path.parent, path.stem)
+        entries.append(Entry("own photos", "photos", _kept_back(files, name), clip, moment, 0, (name,)))
     return entries
 
 
@@ -197,18 +201,21 @@ def _matches(
         if any(truth in assigned for truth in truths):  # blurred another way by an earlier rule
             yield Entry(layout.name, "", False, "", None, 0, (name,))
             continue
-        text, number = re.fullmatch(r"(.*?)(\d*)", fields.get("frame") or "").groups()
-        clip = PurePosixPath(name).parent.parent if rule.role == "levels" else PurePosixPath(name).parent
-        if rule.video and number and text.strip("-_ "):  # a folder may hold several clips: GOPR0372_07_00-000047
-            clip = clip / text.strip("-_ ")
+        folder = PurePosixPath(name).parent.parent if rule.role == "levels" else PurePosixPath(name).parent
+        clip, moment = _in_time(folder, fields["frame"]) if rule.video else (str(folder), None)
         test = (
             layout.evaluation_only
             or _kept_back(files, name)
             or bool({*layout.test_clips} & {*PurePosixPath(name).parts})
             or (tests is not None and tests(name))
         )
-        moment = int(number) if rule.video and number else None
-        yield Entry(layout.name, rule.role, test, str(clip), moment, int(fields.get("level") or 0), (name, *truths))
+        yield Entry(layout.name, rule.role, test, clip, moment, int(fields.get("level") or 0), (name, *truths))
+
+
+def _in_time(folder: PurePosixPath, frame: str) -> tuple[str, int | None]:
+    """Clip and moment of a numbered picture. A folder may hold several clips: GOPR0372_07_00-000047."""
+    text, number = re.fullmatch(r"(.*?)(\d*)", frame).groups()
+    return (str(folder / text.strip("-_ ")), int(number)) if number else (str(folder), None)
 
 
 def _kept_back(files: Files, name: str) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -115,17 +116,19 @@ def _pieces(files: Files, entries: list[Entry], side: int, room: int) -> Iterato
     shelf = Shelf(files, KEPT)
     for clip in by_clip(entries, "pairs"):
         name = f"pairs_{_place(clip[0].clip)}"
-        if is_in_time(clip):
-            yield _Piece(name, 0, len(clip), partial(_real, shelf, clip))
+        if is_in_time(clip):  # numbered pictures of another size are of another clip
+            first, *others = (list(run) for _, run in groupby(clip, lambda pair: files.size(pair.files[0])))
+            yield _Piece(name, 0, len(first), partial(_real, shelf, first))
         else:  # single pictures have no neighbours: each is a piece
-            yield from (_Piece(name, _place(pair.files[0]), 1, partial(_real, shelf, [pair])) for pair in clip)
+            others = [[pair] for pair in clip]
+        yield from (_Piece(name, _place(run[0].files[0]), len(run), partial(_real, shelf, run)) for run in others)
     for clip in by_clip(entries, "frames"):
         for run in in_runs(clip):
             name = f"clip_{_place(run[0].files[0])}"
             for part, level in enumerate(LEVELS):
                 if starts := range(0, len(run) - level + 1, Neighbours().period):
                     yield _Piece(name, part, len(starts), partial(_exposed, shelf, run, level, starts))
-    photos = [name for name in photo_names(entries) if min(shelf.size(name)) >= room]
+    photos = [name for name in photo_names(entries) if min(files.size(name)) >= room]
     for index, name in enumerate(photos):
         moved = partial(_moved, shelf, [name, photos[index - 1]], room, side, index)
         yield _Piece("photos", _place(name), CLIP_FRAMES, moved)

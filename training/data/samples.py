@@ -47,8 +47,8 @@ class Sampler:
 
     @property
     def span(self) -> int:
-        """Sharp frames from the first of the first exposure to the last of the last."""
-        return self.recipe.motion.frames + (self.frames - 1) * self.recipe.neighbours.period
+        """Sharp frames that a window needs."""
+        return self.recipe.span(self.frames)
 
     @property
     def usable_clips(self) -> list[Sequence]:

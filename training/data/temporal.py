@@ -8,12 +8,11 @@ where it stopped.
 from __future__ import annotations
 
 import os
-import re
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
@@ -27,7 +26,7 @@ from deblur_demo.light import to_light
 from deblur_demo.media.paths import make_folder, store
 from deblur_demo.synthesis.exposure import temporal_level
 from training.data.files import Files, Shelf, write_sources
-from training.data.recognise import recognise
+from training.data.recognise import by_clip, in_runs, recognise
 from training.targets import check_apart, check_folder
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v")
@@ -117,30 +116,19 @@ def _write_sample(target: Path, clip: Clip, middle: int, highest: int) -> None:
 
 
 def _clips(files: Files) -> Iterator[Clip]:
-    """Clips by name: runs of consecutive numbers in a folder, and videos."""
-    folders = defaultdict(list)
-    for name in _frames(files):
-        if number := re.search(r"(\d+)\.[^.]+$", name):
-            folders[PurePosixPath(name).parent].append((int(number[1]), name))
+    """Clips by name: those of numbered pictures as training sees them, and videos.
+
+    Where nothing lies as frames do, all pictures that are neither pairs nor blurred may be some.
+    """
+    entries = recognise(files)
     shelf = Shelf(files, _KEPT)
-    for folder, numbered in sorted(folders.items()):
-        run: list[tuple[int, str]] = []
-        for number, name in [*sorted(numbered), (-1, "")]:
-            if run and number != run[-1][0] + 1:
-                clip = files.source.resolve().name if folder == PurePosixPath(".") else str(folder)
-                yield _FolderClip(clip, [n for n, _ in run], [name for _, name in run], shelf)
-                run = []
-            run.append((number, name))
+    for clip in by_clip(entries, "frames") or by_clip(entries, "photos"):
+        for run in in_runs(entry for entry in clip if entry.moment is not None):
+            name = files.source.resolve().name if run[0].clip == "." else run[0].clip
+            yield _FolderClip(name, [entry.moment for entry in run], [entry.files[0] for entry in run], shelf)
     for name in files.names:
         if name.lower().endswith(VIDEOS):
             yield _VideoClip(files.source / name, name.rsplit(".", 1)[0])
-
-
-def _frames(files: Files) -> list[str]:
-    """Pictures that may be frames: those that lie as frames do, or else all that are neither pairs nor blurred."""
-    entries = recognise(files)
-    frames = [entry.files[0] for entry in entries if entry.role == "frames"]
-    return frames or [entry.files[0] for entry in entries if entry.role == "photos"]
 
 
 @dataclass
