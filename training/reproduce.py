@@ -31,6 +31,8 @@ def reproduce(arguments: argparse.Namespace) -> None:
     if table.hidden:
         print(f"# {table.title}\n\n{table.hidden}")
         return
+    if arguments.seeds < 1:
+        raise SettingError(f"seeds is {arguments.seeds}", "a whole number from 1", "Change --seeds")
     placement = place(arguments.device, arguments.precision)
     written = plan(table, scaled=False, vgg16=arguments.vgg16)
     scaled = arguments.minutes is not None and not arguments.as_written

@@ -247,6 +247,11 @@ def test_it_is_refused_before_anything_is_trained(
     assert not list((tmp_path / "out").glob("*-seed*"))
 
 
+def test_no_seeds_are_refused(capsys: pytest.CaptureFixture):
+    assert main(["reproduce", "park-table-1", "--minutes", "9", "--seeds", "0", "--dry-run", "--device", "cpu"]) == 1
+    assert capsys.readouterr().err == "error: seeds is 0. Accepted: a whole number from 1. Change --seeds.\n"
+
+
 def test_rows_that_share_weights_are_timed_once(toy: Path):
     jobs = plan(named_table("toy"), scaled=True)
     clock = Clock(1e6, 1e-3)
