@@ -1,8 +1,16 @@
 () => {
-  // Whoever leaves ends the run, and so does the library when a line that broke is there again: it loads the page anew.
-  window.addEventListener("beforeunload", (event) => {
-    if (document.querySelector(".status.busy")) event.preventDefault();
+  // A run ends with its page, which the library loads anew by itself when a line that broke is there again. The page
+  // that comes after says so.
+  const ended = document.querySelector("#ended");
+  window.addEventListener("pagehide", () => {
+    if (document.querySelector(".status.busy")) sessionStorage.setItem(ended.id, ended.textContent);
   });
+  const [line, status] = [sessionStorage.getItem(ended.id), document.querySelector(".status")];
+  sessionStorage.removeItem(ended.id);
+  if (line) {
+    status.className = "status error";
+    status.querySelector("p").textContent = line;
+  }
   // A picture pasted anywhere on a screen goes where a dropped one goes.
   document.addEventListener("paste", (event) => {
     const pictures = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));

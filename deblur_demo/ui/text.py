@@ -82,6 +82,7 @@ STOPPING = "Stopping …"
 CANCELLED = "Cancelled. Nothing of this run was kept."
 CUT = "Cancelled after iteration {index}. What is there is kept."
 CANCELLED_STAYS = "Cancelled. What is on the stage stays."
+ENDED = "The page was loaded anew, or its connection broke, and so its run ended. Please add the file and run it again."
 NEITHER_LOST = "{trouble} What was finished before is kept."
 UNEXPECTED = "Something went wrong on the server. Please try again, perhaps with another file."
 

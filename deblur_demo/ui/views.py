@@ -9,7 +9,8 @@ from deblur_demo.ui import text
 
 
 def header() -> str:
-    return f"<h1>{text.NAME}</h1><p>{text.TAGLINE}</p>"
+    """Name and purpose; hidden, what a page says that takes the place of one with a run, see ``page.js``."""
+    return f'<h1>{text.NAME}</h1><p>{text.TAGLINE}</p><p id="ended" hidden>{text.ENDED}</p>'
 
 
 def welcome(lines: Sequence[tuple[str, str]], title: str = text.EMPTY_TITLE) -> str:

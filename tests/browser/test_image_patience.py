@@ -32,6 +32,22 @@ def test_cancel_stops_and_keeps_the_steps_that_are_there(visit, cache, large):
         assert len(archive.namelist()) == last + 2, "every step, and the report"
 
 
+def test_a_page_that_is_loaded_anew_says_that_its_run_ended(visit, large, console):
+    page = visit()
+    give(page, large)
+    run(page, 10)
+    page.wait_for_selector("#image-status .status.busy p:has-text('Iteration')")
+    page.reload()
+    page.wait_for_selector("#image-status .status.error p:has-text('its run ended')")
+    assert page.is_visible(".welcome") and page.is_enabled("#image-run")
+    page.reload()
+    page.wait_for_selector("#image-status .status.idle p:has-text('Ready')")
+    page.wait_for_timeout(1000)
+    assert page.locator("#image-status .status.idle").count() == 1, "it is said once"
+    # What the UI library says of its own hanging up.
+    console[:] = [line for line in console if "AbortError" not in line and "Connection errored out" not in line]
+
+
 def test_a_run_that_waits_for_its_turn_can_be_cancelled(visit, photo, large):
     first, second = visit(), visit()
     give(first, large)
