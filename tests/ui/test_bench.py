@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from threading import Event, Thread
 
 from deblur_demo import pipeline
@@ -18,6 +19,17 @@ def test_the_bench_keeps_two_networks(weights):
     assert bench.deblurrer(jobs[0]) is first
     bench.deblurrer(jobs[2])  # the second, used least recently, goes
     assert bench.deblurrer(jobs[0]) is first and bench.deblurrer(jobs[1]) is not second
+
+
+def test_weights_that_were_deleted_leave_the_memory(tmp_path, lively_checkpoint):
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(lively_checkpoint.with_suffix(suffix), tmp_path / f"mine{suffix}")
+    bench, mine = Bench(), tmp_path / "mine.safetensors"
+    bench.deblurrer(Job(model="mtrnn-lite", checkpoint=mine))
+    bench.deblurrer(Job(model="wiener"))
+    assert [job.checkpoint for job, _ in bench.loaded()] == [mine, None]
+    mine.unlink()
+    assert [job.model for job, _ in bench.loaded()] == ["wiener"]
 
 
 def test_nobody_who_looks_waits_for_weights_that_are_on_their_way(weights, monkeypatch):
