@@ -138,9 +138,11 @@ class Run:
         if self.done:
             for run in self._before:
                 run.leave()
+        elif self._staged:
+            self.leave()
+        else:
+            self.discard()
         self._before.clear()
-        if not self.done:
-            self.leave() if self._staged else self.discard()
         self._ended.set()
         _going.discard(self.folder)
 

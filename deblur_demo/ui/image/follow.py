@@ -15,6 +15,7 @@ from deblur_demo.ui.pace import Pace
 from deblur_demo.ui.runs import Cancelled
 
 if TYPE_CHECKING:
+    from deblur_demo.pipeline import StepReport
     from deblur_demo.runtime.deblurrer import Deblurrer
 
 
@@ -50,11 +51,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
             for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
                 if isinstance(event, StepReport):
                     first, newest = first or event, event
-                    known = run.results[-1].notices
-                    run.add(event)
-                    for notice in run.results[-1].notices[len(known) :]:
-                        gr.Info(escape(notice))
-                    yield run.results[-1]
+                    yield _added(run, event)
                 else:
                     pace.tile(event)
                     line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
@@ -71,3 +68,12 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
         raise
     if wish is not None:
         raise wish
+
+
+def _added(run: ImageRun, report: StepReport) -> Result:
+    """All about the photo with one more step; what that has to say is told to the visitor."""
+    known = run.results[-1].notices
+    run.add(report)
+    for notice in run.results[-1].notices[len(known) :]:
+        gr.Info(escape(notice))
+    return run.results[-1]

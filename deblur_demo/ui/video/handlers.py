@@ -83,11 +83,12 @@ class VideoHandlers:
         updates = {s.about: about, s.start: 0, s.end: None}
         if run is None or run.ended:
             shown = gr.update(value=player.source_alone(info, Path(clip)), visible=True)
-            updates |= {s.player: shown, s.welcome: gr.update(visible=False), s.results: gr.update(visible=False)}
+            kept = not is_gone(run)
+            updates |= {s.player: shown, s.welcome: gr.update(visible=False), s.results: gr.update(visible=kept)}
             updates |= {s.job.status: views.status(text.READY)}
-            if not is_gone(run):
+            if kept:
                 label = video_text.DOWNLOAD_EARLIER.format(name=run.target.name)
-                updates |= {s.results: gr.update(visible=True), s.download: gr.update(label=label)}
+                updates |= {s.download: gr.update(label=label)}
                 updates |= {part: gr.update(visible=False) for part in (s.curve, s.figures)}
         return updates
 
