@@ -7,29 +7,34 @@ import importlib
 import importlib.util
 import os
 import sys
-import tempfile
 import threading
 from importlib import metadata
 from pathlib import Path
 
+from deblur_demo.media.paths import private_folder
+
 # Read when the UI library is imported. No other app and no other user shares the folder of uploads.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or str(
-    Path(tempfile.gettempdir()) / f"deblur-demo-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-)
+os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or str(private_folder("deblur-demo"))
 
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError, SettingError
 from deblur_demo.ui import server_text, text, theme
+from deblur_demo.ui.door import Door
 from deblur_demo.ui.page import build
 from deblur_demo.ui.runs import sweep_forever
 
 # Pages whose state is kept, about 0.6 MB each; the library never forgets one that was closed before there are more.
 MOST_SESSIONS = 500
 
-demo = build()
+try:
+    settings.check_environment()
+    demo = build()
+except DeblurError as error:
+    sys.exit(f"error: {error}")
 
 
 def serving() -> dict[str, object]:
@@ -44,6 +49,7 @@ def serving() -> dict[str, object]:
         "enable_monitoring": False,
         "show_error": False,
         "footer_links": ["api", "settings"],
+        "app_kwargs": {"middleware": [Middleware(Door)]},
     }
 
 

@@ -144,8 +144,8 @@ QUEUE_LENGTH = Setting("queue_length", 20, "most jobs waiting", low=1)
 VISITOR_JOBS = Setting("visitor_jobs", 3, "most jobs of one visitor, waiting or running", low=1)
 JOB_MINUTES = Setting(
     "job_minutes",
-    "off",
-    "most minutes of one job; what it has finished by then is kept",
+    30 if "SPACE_ID" in os.environ else "off",  # on a Space strangers wait for one another
+    "most minutes of one job; what it has finished by then stays on the page",
     low=0.01,
     words=("off",),
     kind=float,
@@ -180,3 +180,14 @@ LEVEL = Setting("level", 9, "temporal level of the blurred picture, odd: frames 
 OBJECTS = Setting("objects", 0, "things that move on their own", low=0, high=3)
 NOISE = Setting("noise", 0, "sensor noise, 1 is a phone indoors", low=0, high=20, kind=float)
 SATURATION = Setting("saturation", 1, "light behind clipped pixels, as a multiple of white", low=1, high=20, kind=float)
+
+
+def check_environment() -> None:
+    """See that every value that the environment sets is one, before the first visitor finds out.
+
+    Raises:
+        SettingError: the first that is none.
+    """
+    for knob in globals().values():
+        if isinstance(knob, Setting):
+            knob.current()

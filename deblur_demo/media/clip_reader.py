@@ -33,7 +33,13 @@ def probe_file(
     """What is known of a video file; see ``clip.probe``."""
     with opened(path) as clip:
         name = shown(path)
+        check_frame_size(name, clip.video.width, clip.video.height, max_megapixels)  # before anything is decoded
         first = next(_intact(clip, []), None)
+        if first is None and not clip.video.width:  # FFmpeg did not look beyond ``max_pixels``
+            limit = settings.MAX_CLIP_MEGAPIXELS.current()
+            raise LimitError(
+                f"{name} has frames that are far too large", f"at most {limit:g} megapixels a frame", "Scale it down"
+            )
         if first is None:
             raise InputError(f"{name} has no frame that can be decoded", "at least one intact frame", "Export it again")
         degrees, _ = decoded.orientation(first)

@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from deblur_demo import settings
 from deblur_demo.errors import DeblurError, InputError, LimitError
 from deblur_demo.media import plain
 from deblur_demo.media.declared import cut_short
@@ -29,7 +30,6 @@ from deblur_demo.media.undisturbed import undisturbed
 ACCEPTED = "MP4, MOV, WebM, MKV, AVI, MPEG-TS, FLV, OGG or animated GIF"
 HEAD_BYTES = 1024
 CUT_SHORT = "It is damaged: it ends early."
-MAX_PIXELS = 1 << 28  # where a decoder stops by itself; the budgets of the settings are smaller
 
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # that a MOV may begin with
 PICTURES = (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis")  # brands of stills
@@ -123,10 +123,18 @@ def opened(path: Path) -> Iterator[Opened]:
             raise InputError(f"{name} holds {describe(head)}", ACCEPTED, "Convert it to one of these")
         if kind == "avi" and _avi_rate(head) == 0:  # FFmpeg would take it for 25
             raise InputError(f"{name} declares 0 frames a second", "more than 0", "Export it again at its true rate")
-        options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+        options = {"protocol_whitelist": "file", "max_pixels": max_pixels()}
         # With the protocol before it, no name can be taken for an address.
         with av.open(f"file:{path}", "r", format=kind, options=options, metadata_errors="replace") as container:
             yield _choose(container, name, damage)
+
+
+def max_pixels() -> str:
+    """Where a decoder stops by itself, as FFmpeg takes it: beyond the budget, whose refusal has the better words.
+
+    FFmpeg decodes a first frame while it opens some files, long before anybody could ask how large it is.
+    """
+    return str(round(4e6 * settings.MAX_CLIP_MEGAPIXELS.current()))
 
 
 @contextmanager
@@ -170,6 +178,7 @@ def _choose(container: InputContainer, name: str, notices: list[str]) -> Opened:
         found = ("sound and a cover picture" if covers else "sound") if sounds else "nothing that moves"
         raise InputError(f"{name} holds {found}, no video", ACCEPTED, "Choose a file with moving pictures")
     video = max(videos, key=_likelihood)
+    video.codec_context.options = {"max_pixels": max_pixels()}  # which those of the container do not reach
     if covers:
         notices.append("Its cover picture was left out.")
     if len(videos) > 1:

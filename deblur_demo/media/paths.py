@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from numpy import ndarray
@@ -198,3 +200,16 @@ def store(data: ndarray | memoryview | bytes, path: Path) -> None:
         raise OutputError(
             f"{name} cannot be written: {reason}", "a folder with space that may be written to", "Choose another folder"
         ) from error
+
+
+def private_folder(name: str) -> Path:
+    """A folder among the temporary files that this user has for itself, the same every time if it can be."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    folder = Path(tempfile.gettempdir()) / f"{name}-{'user' if user is None else user}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()  # whoever came first may have made a link of it
+    if not stat.S_ISDIR(found.st_mode) or (user is not None and found.st_uid != user):
+        return Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    folder.chmod(0o700)
+    return folder

@@ -1,27 +1,17 @@
-"""Inputs that hand over what was sent as it is: no decoding, no conversion, no fetching of addresses.
+"""Inputs that hand over what was sent as it is: no decoding, no conversion.
 
-The UI library's own inputs would open pictures before our reader has looked at them, leave an empty
-file behind for every upload, and download any address that a client sends in place of a file. And
-they refuse a value that is not, or no longer, among those offered before anybody can say in words
-what is wrong with it: a slider's while it is being typed, or weights that went while a job waited.
+The UI library's own inputs would open pictures before our reader has looked at them, and leave an
+empty file behind for every upload (which files may come in at all, the ``door`` decides). And they
+refuse a value that is not, or no longer, among those offered before anybody can say in words what
+is wrong with it: a slider's while it is being typed, or weights that went while a job waited.
 (The library writes ``components.pyi`` beside this file when it is imported; it is not ours.)
 """
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from urllib.parse import unquote
-
 import gradio as gr
 from gradio.components.gallery import GalleryData, GalleryImage
 from gradio.data_classes import FileData, ImageData, ListFiles
-from gradio.utils import get_upload_folder
-
-from deblur_demo.errors import InputError
-from deblur_demo.ui import text
-
-_ADDRESS = re.compile(r"https?://[^/]+/(?:.*/)?gradio_api/file=(?P<path>/.+|[A-Za-z]:.+)")
 
 
 class Photos(gr.Gallery):
@@ -33,9 +23,6 @@ class Photos(gr.Gallery):
         items = [] if payload is None else payload.root
         return [item.image.path for item in items if isinstance(item, GalleryImage) and item.image.path]
 
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
-        return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))
-
 
 class OnePhoto(gr.Image):
     """One photo; the value is its path."""
@@ -44,9 +31,6 @@ class OnePhoto(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> str | None:
         return None if payload is None else payload.path
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
-        return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))
 
 
 class OneFile(gr.File):
@@ -57,9 +41,6 @@ class OneFile(gr.File):
     def preprocess(self, payload: FileData | None) -> str | None:
         return None if payload is None else payload.path
 
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
-        return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))
-
 
 class Files(gr.File):
     """Several files; the value is a list of paths."""
@@ -69,9 +50,6 @@ class Files(gr.File):
     def preprocess(self, payload: ListFiles | FileData | None) -> list[str]:
         files = [] if payload is None else payload.root if isinstance(payload, ListFiles) else [payload]
         return [file.path for file in files]
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | None) -> str | None:
-        return await super().async_move_resource_to_block_cache(_a_file(url_or_file_path))
 
 
 class OptionalNumber(gr.Number):
@@ -111,14 +89,3 @@ class Knob(gr.Slider):
 
     def preprocess(self, payload: float | None) -> float | None:
         return payload
-
-
-def _a_file(path: str | None) -> str | None:
-    if path is None or "://" not in str(path):
-        return path
-    # Clients of the MCP server name what they have uploaded by its address here, which stands for the file.
-    ours = _ADDRESS.fullmatch(str(path))
-    file = Path(unquote(ours["path"])).resolve() if ours else None
-    if file is None or not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
-        raise gr.Error(str(InputError(*text.NOT_UPLOADED)), print_exception=False)
-    return str(file)

@@ -94,6 +94,9 @@ class JobControls:
             updates = self.resting(views.status(text.CANCELLED, "idle"))
             return updates if run is None else {**updates, self.state: None, **clear()}
 
+        async def stopped(run: Run | None) -> bool:
+            return run is not None and await run.stop()
+
         def waiting() -> Updates:
             return {self.status: views.status(text.WAITING), self.cancel: gr.update(interactive=True)}
 
@@ -113,7 +116,7 @@ class JobControls:
         # A run that goes on is asked to stop, and comes to its end as it likes. What is left of
         # it then, a place in the queue, is taken away.
         self.cancel.click(self.stopping, outputs=[self.status, self.cancel], **AT_ONCE)
-        asked = self.cancel.click(lambda run: run is not None and run.stop(), self.state, self.obeyed, **AT_ONCE)
+        asked = self.cancel.click(stopped, self.state, self.obeyed, **AT_ONCE)
         ended = asked.then(None, cancels=[job], **AT_ONCE)
         ended.then(cancelled, [self.state, self.obeyed], [*mine, *outputs], **AT_ONCE)
 

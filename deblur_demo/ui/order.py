@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deblur_demo import settings
-from deblur_demo.errors import CheckpointError, InputError, LimitError
+from deblur_demo.errors import CheckpointError, InputError, LimitError, SettingError
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.media.paths import shown
 from deblur_demo.ui import shelf, text
@@ -77,8 +77,10 @@ class ImageOrder(Order):
             raise LimitError(*text.fill(text.TOO_MANY, count=len(photos), limit=limit))
         if truth and len(photos) > 1:
             raise InputError(*text.fill(text.ONE_TRUTH, count=len(photos)))
+        if not isinstance(keep_metadata, bool):  # the text "false" would keep what is to go
+            raise SettingError(f"keep metadata is {keep_metadata!r}", "true or false", "Send one of the two")
         job, fetched = checked(**knobs)
-        return cls(job, fetched, tuple(map(uploaded, photos)), uploaded(truth) if truth else None, bool(keep_metadata))
+        return cls(job, fetched, tuple(map(uploaded, photos)), uploaded(truth) if truth else None, keep_metadata)
 
     def kept_by(self, run: Run) -> ImageOrder:
         """The same order for uploads that last as long as a run, under their names."""
@@ -154,9 +156,13 @@ def checked(model: str | None, iterations: object, **knobs: object) -> tuple[Job
         CheckpointError: a model without weights, or own weights that are gone.
     """
     from deblur_demo import catalogue, pipeline
+    from deblur_demo.runtime.grid import SMALLEST_TILE
 
     model = str(model or pipeline.default_model())
     knobs["iterations"] = iterations
+    tile = settings.TILE.parse(knobs.get("tile", settings.TILE.default))
+    if isinstance(tile, int) and 0 < tile < SMALLEST_TILE:  # one of 1 px takes forty times as long, and others wait
+        raise SettingError(f"tile is {tile}", f"auto, 0, or at least {SMALLEST_TILE}", "Change tile")
     if shelf.is_own(model):
         return pipeline.Job(model=shelf.model_of(model), checkpoint=shelf.find(model), **knobs), False
     job = pipeline.Job(model=model, **knobs)

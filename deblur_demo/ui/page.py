@@ -16,6 +16,7 @@ from deblur_demo.ui.compare import api as compare_api
 from deblur_demo.ui.compare import layout as compare_layout
 from deblur_demo.ui.compare import text as compare_text
 from deblur_demo.ui.compare.handlers import CompareHandlers
+from deblur_demo.ui.door import Page
 from deblur_demo.ui.events import AT_ONCE
 from deblur_demo.ui.image import api as image_api
 from deblur_demo.ui.image import layout as image_layout
@@ -35,7 +36,7 @@ from deblur_demo.ui.video.handlers import VideoHandlers
 SCREENS = ("image", "video", "compare", "lab", "models")  # as a link names them
 
 
-def build() -> gr.Blocks:
+def build() -> Page:
     """Build the whole page with its API; nothing is loaded and no port is opened.
 
     Raises:
@@ -44,7 +45,7 @@ def build() -> gr.Blocks:
     hours, never = settings.CACHE_HOURS.current(), 10 * 365 * 86_400
     bench, cache = Bench(), Path(get_upload_folder())
     # The library deletes all files of a server that ends; while it runs, ``runs.sweep`` knows better what is in use.
-    with gr.Blocks(title=text.NAME, analytics_enabled=False, delete_cache=(never, never), fill_width=True) as page:
+    with Page(title=text.NAME, analytics_enabled=False, delete_cache=(never, never), fill_width=True) as page:
         # The queue is the only way to the device: direct calls that would step past it are closed. It comes
         # first, because the library describes the whole page once more whenever one is set.
         page.queue(max_size=settings.QUEUE_LENGTH.current(), api_open=False)

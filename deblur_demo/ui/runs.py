@@ -6,6 +6,7 @@ one ends with something to keep, and at the latest when it is older than the cac
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -22,6 +23,7 @@ from deblur_demo import settings
 from deblur_demo.errors import LimitError, OutputError
 from deblur_demo.ui import server_text, text
 
+_LOOK = 0.05  # seconds between two looks whether a run has stopped
 LINGER = 5.0  # seconds until files go that a page may be asking for
 SWEEP = 300.0  # seconds from one ``sweep`` to the next
 _PREFIX = "deblur-run-"
@@ -122,12 +124,16 @@ class Run:
                 if most != "off" and time.monotonic() - self._begun > most * 60:
                     raise Cancelled(str(LimitError(*text.fill(server_text.TOO_LONG, minutes=most))))
 
-    def stop(self) -> bool:
-        """Ask the run to stop, and wait until it has; False if it had ended before."""
+    async def stop(self) -> bool:
+        """Ask the run to stop, and wait until it has; False if it had ended before.
+
+        Who waits takes no thread: the run needs one of those to come to its end.
+        """
         if self.ended:
             return False
         self._unwanted.set()
-        self._ended.wait()
+        while not self.ended:
+            await asyncio.sleep(_LOOK)
         return True
 
     def end(self) -> None:

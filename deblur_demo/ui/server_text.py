@@ -20,8 +20,20 @@ TOO_MANY_JOBS = (
     "at most {limit} at a time",
     "Wait until one is done, or cancel one",
 )
+TOO_FEW_VALUES = (
+    "{count} values came",
+    "{needed}, as /gradio_api/info lists them",
+    "Send all of them in their order",
+)
+TOO_MUCH = (
+    "the request is too long",
+    "at most {limit} MB, files apart",
+    "Upload files at /gradio_api/upload, and send what it answers",
+)
 NO_MCP = (
     "the MCP server needs a package that is not installed: {module}",
     "an environment with the extra",
     'Install it: python -m pip install -r requirements-mcp.txt (it is "gradio[mcp]=={version}.*")',
 )
+
+CLOSED = "This app does not use this address."

@@ -95,7 +95,7 @@ TOO_MANY = ("{count} files came in one go", "at most {limit}", "Send them in sma
 NO_SCREEN = ("The link names a screen {name!r}", "{screens}", "Correct the link")
 NO_WEIGHTS = ("No trained weights of {model} are here", "a model that has them", "Choose another model")
 WEIGHTS_GONE = ("Those weights are not on the server any more", "weights that are loaded", "Load them again")
-NOT_UPLOADED = ("A web address came where a file belongs", "an uploaded file", "Download it first and upload the file")
+NOT_UPLOADED = ("What came in place of a file was not uploaded", "an uploaded file", "Upload it first, then send it")
 
 
 def running(

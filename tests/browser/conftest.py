@@ -11,8 +11,8 @@ from skimage import data
 
 from docs import serving
 
-# What the UI library's own upload bar says whenever it closes its stream, after every upload, and the two errors that it
-# logs where it asks how far an upload has come before the server has heard of it; not ours to mend.
+# What the UI library's own upload bar says whenever it closes its stream, after every upload, and the two errors that
+# it logs where it asks how far an upload has come before the server has heard of it; not ours to mend.
 EXPECTED = ("Method not implemented.", "Response")
 UPLOAD_PROGRESS = "/gradio_api/upload_progress?"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")

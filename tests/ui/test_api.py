@@ -19,6 +19,8 @@ from deblur_demo.lab import Shake, shake_photo
 from deblur_demo.media.clip import read_frames
 from deblur_demo.media.image import read_image, write_image
 from deblur_demo.pipeline import Job, StepReport, deblur_image, open_deblurrer
+from deblur_demo.ui import text
+from deblur_demo.ui.components import Files, OneFile, OnePhoto, Photos
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -142,7 +144,8 @@ def test_models_are_listed_without_the_servers_folders(client):
 @pytest.mark.parametrize(
     "knobs",
     [{"iterations": bad} for bad in ("0", "-1", "1e6", "6;rm", "nan")]
-    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}, {"ensemble": "2"}, {"size": "third"}],
+    + [{"model": "no such model"}, {"tile": "-1"}, {"precision": "fp8"}, {"ensemble": "2"}, {"size": "third"}]
+    + [{"tile": "1"}, {"keep_metadata": "false"}, {"keep_metadata": "no"}],
 )
 def test_values_out_of_range_are_refused_in_one_line(client, shaky, knobs):
     with pytest.raises(AppError, match=r"^[^\n]*Accepted: [^\n]*$"):
@@ -156,16 +159,27 @@ def call(address: str, image: object) -> str:
     return httpx.get(f"{address}/gradio_api/call/deblur_image/{event}", timeout=60).text
 
 
-@pytest.mark.parametrize("path", ["/proc/self/environ", str(APP), "../../app.py"])
-def test_only_uploaded_files_are_read(served, path):
-    answer = call(served[0], {"path": path, "meta": {"_type": "gradio.FileData"}})
-    assert answer.startswith("event: error") and "index" not in answer
+@pytest.mark.parametrize("meta", [{"meta": {"_type": "gradio.FileData"}}, {}])
+@pytest.mark.parametrize("path", ["/proc/self/environ", str(APP), "../../app.py", "http://127.0.0.1:9/photo.png"])
+def test_only_uploaded_files_are_read(served, path, meta):
+    assert text.NOT_UPLOADED[0] in call(served[0], {"path": path, **meta})
 
 
-def test_addresses_are_not_fetched(served):
-    address = served[0]
-    answer = call(address, {"path": f"{address}/theme.css", "meta": {"_type": "gradio.FileData"}})
-    assert "A web address came" in answer and "uploaded file" in answer
+def test_the_pages_own_listeners_read_only_uploaded_files_too(served):
+    address, page = served
+    kinds = (Photos, OnePhoto, OneFile, Files)
+    asked = 0
+    for fn in page.fns.values():
+        if not fn.queue and any(isinstance(block, kinds) for block in fn.inputs):
+            file = {"path": str(APP)}
+            values = {Photos: [{"image": file}], OnePhoto: file}
+            data = [values.get(type(block), {**file, "meta": {"_type": "gradio.FileData"}})
+                    if isinstance(block, kinds) else None for block in fn.inputs]  # fmt: skip
+            body = {"data": data, "fn_index": fn._id, "session_hash": "stranger"}
+            answer = httpx.post(f"{address}/gradio_api/run/predict", json=body, timeout=30)
+            assert text.NOT_UPLOADED[0] in answer.text
+            asked += 1
+    assert asked > 3
 
 
 def test_a_bad_file_leaves_nothing_and_the_next_call_works(client, served, shaky, tmp_path):

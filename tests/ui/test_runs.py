@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -61,7 +62,7 @@ def test_what_is_done_is_kept(tmp_path, done):
     run.done = done
     run.end()
     assert run.kept is run.folder.exists() is done
-    assert run.stop() is False  # too late
+    assert asyncio.run(run.stop()) is False  # too late
 
 
 def test_a_run_that_goes_on_does_not_expire(tmp_path):
@@ -103,10 +104,19 @@ def test_stopping_waits_for_the_end_and_closes_the_job(tmp_path):
     worker = threading.Thread(target=work)
     worker.start()
     begun.wait()
-    assert run.stop() is True and run.ended
+    assert asyncio.run(run.stop()) is True and run.ended
     assert seen[-2:] == ["closed", "cancelled"] and len(seen) < 900
     worker.join()
     assert not run.folder.exists()
+
+
+def test_who_waits_for_the_end_takes_no_thread_from_it(tmp_path):
+    run = Run(tmp_path)
+
+    async def many() -> list:
+        return await asyncio.gather(*(run.stop() for _ in range(100)), asyncio.to_thread(run.end))
+
+    assert asyncio.run(many()) == [True] * 100 + [None]
 
 
 def test_the_sweep_takes_old_runs_that_have_ended_only(tmp_path):
