@@ -18,7 +18,8 @@ def run(count: int, flicker: tuple[float, float] | None = (2.0, 1.5), notices: t
         FrameFigures(Fraction(index, 25), 0.5, 0.2, 0.4 + 0.1 * (index % 2), 3.0, False) for index in range(count)
     ]
     report = flicker and SimpleNamespace(flicker_before=flicker[0], flicker=flicker[1])
-    return SimpleNamespace(frames=frames, times=[f.time for f in frames], report=report, notices=notices)
+    times = [frame.time for frame in frames]
+    return SimpleNamespace(frames=frames, times=times, report=report, notices=notices, elapsed=0.8 * count)
 
 
 def points(svg: str) -> dict[str, list[tuple[float, float]]]:
@@ -49,15 +50,20 @@ def test_a_single_frame_and_a_flat_clip_can_be_drawn():
 def test_rates_are_never_written_as_powers_of_ten():
     assert "Frame 3 of 9, 120 frames/s" in video_text.filming(2, 9, pace=119.6)
     assert "Frame 3 of 9, 0.12 frames/s" in video_text.filming(2, 9, pace=0.1196)
-    assert "(250 frames/s)" in video_text.clip_figures(500, 1.0, 2.0)
+    assert "(250 frames/s)" in video_text.clip_figures(500, 1.0, 2.0, 1.0)
 
 
 def test_figures_are_means_and_flicker_shows_where_it_was_measured():
     html = video_views.figures(run(4))
     cells = re.findall(r"<td>([^<]*)</td>", html.split("<tbody>")[1])
     assert cells == ["0.20", "0.45", "2.00", "1.50", "–", "3.00"]
-    assert "4 frames, 0.16 s long, computed in 2.0 s (2 frames/s)." in html
     assert "Flicker" not in video_views.figures(run(4, flicker=None))
+
+
+def test_how_long_a_clip_took_is_told_by_the_clock_of_its_status():
+    work = run(4)
+    told = "4 frames, 0.16 s long, done in 3.2 s (1.2 frames/s), of which the network took 2.0 s."
+    assert told in video_views.figures(work) and "in 3.2 s." in video_text.filmed(4, work.elapsed)
 
 
 def test_notices_are_escaped():

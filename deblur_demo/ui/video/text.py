@@ -107,10 +107,18 @@ def about_clip(
     return " ".join((", ".join(parts) + ".", *notices))
 
 
-def clip_figures(frames: int, length: float, work: float) -> str:
-    """The line below the table of a clip."""
-    pace = f" ({rounded(frames / work, 2)} frames/s)" if work > 0 else ""
-    return f"{frames} frame{'' if frames == 1 else 's'}, {length:.2f} s long, computed in {duration(work)}{pace}."
+def clip_figures(frames: int, length: float, seconds: float, network: float) -> str:
+    """The line below the table of a clip.
+
+    Args:
+        frames: how many it has.
+        length: how long it plays, in seconds.
+        seconds: how long the run took, by the clock of its status lines.
+        network: seconds of these that the network computed; the others went into reading and writing the clip.
+    """
+    pace = f" ({rounded(frames / seconds, 2)} frames/s)" if seconds > 0 else ""
+    clip = f"{frames} frame{'' if frames == 1 else 's'}, {length:.2f} s long"
+    return f"{clip}, done in {duration(seconds)}{pace}, of which the network took {duration(network)}."
 
 
 def curve(before: float, after: float, frames: int) -> str:

@@ -48,9 +48,8 @@ def figures(run: VideoRun) -> str:
         f"<td>{text.NO_VALUE}</td><td>{change:.2f}</td></tr>"
     )
     times = [float(time) for time in run.times]
-    line = video_text.clip_figures(
-        len(frames), times[-1] + _last_duration(times), sum(frame.seconds for frame in frames)
-    )
+    network = sum(frame.seconds for frame in frames)
+    line = video_text.clip_figures(len(frames), times[-1] + _last_duration(times), run.elapsed, network)
     notes = "".join(f"<li>{escape(notice)}</li>" for notice in run.notices)
     columns = "".join(f'<th scope="col">{video_text.PLAYER[side]}</th>' for side in ("before", "after"))
     return (
