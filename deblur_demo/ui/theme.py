@@ -25,7 +25,7 @@ SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
 def theme() -> gr.themes.Base:
     """Slate and teal; fonts come with the UI library, so that no third party sees a visitor.
 
-    Text keeps a contrast of at least 4.5 to what is behind it (WCAG AA), dark or light.
+    Text keeps a contrast of at least 4.5 to what is behind it (WCAG AA), dark or light, and the edge of a control 3.
     """
     look = gr.themes.Default(
         primary_hue=colors.teal,
@@ -81,6 +81,10 @@ def theme() -> gr.themes.Base:
         link_text_color_dark="*primary_400",
         input_placeholder_color="*neutral_500",
         input_placeholder_color_dark="*neutral_400",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
+        checkbox_border_color_hover="*neutral_600",
+        checkbox_border_color_hover_dark="*neutral_300",
         checkbox_background_color_selected="*primary_700",
         checkbox_background_color_selected_dark="*primary_600",
     )
