@@ -107,7 +107,8 @@ def carry_out(
     if order.animation is not None:
         animation.write_animation(frames, order.animation)
     more = deblurrer.model.traits.adjustable(iterations)
-    outcome.verdict = judge(first, newest, more, size, deblurrer.model.learned).facts()
+    scores = [step["psnr"] for step in outcome.steps]
+    outcome.verdict = judge(first, newest, more, size, deblurrer.model.learned, scores).facts()
     outcome.output = str(order.target)
 
 

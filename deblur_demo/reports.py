@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TIPS = {
     "more_iterations": "more iterations",
     "first_step": f"{ITERATIONS.flag} auto, which does less where little is to be done",
+    "best_step": f"{ITERATIONS.flag} {{best}}, which comes closest to the truth",
     "deconvolution": "--model richardson-lucy{full}, as it looks smeared straight over {smear:.0f} px",
     "network": "a network, as it shows no straight smear",
     "full_size": "--size full",
@@ -63,7 +64,7 @@ def verdict(facts: dict) -> str:
     estimates = [facts["blur_before"], facts["blur_after"]]
     arrow = " -> ".join("?" if value is None else f"{value:.2f}" for value in estimates)
     full = "" if facts["size"] == SIZE.default else f" {SIZE.flag} {SIZE.default}"
-    tips = "".join(f"; try {TIPS[tip].format(smear=facts['smear'], full=full)}" for tip in facts["advice"])
+    tips = "".join(f"; try {TIPS[tip].format(**facts, full=full)}" for tip in facts["advice"])
     return f"{words} (blur estimate {arrow}), changed by {facts['change']:.1f} of 255 levels{tips}"
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from deblur_demo.settings import ITERATIONS, SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy import ndarray
 
     from deblur_demo.pipeline import StepReport
@@ -22,6 +24,7 @@ SHARP, BLURRED = 0.42, 0.50
 # Levels of 255. The bundled network changes sharp photos by 1.5 to 4 on average and blurred ones by 1 to 6.
 NEXT_TO_NOTHING = 1.0
 LESS = 0.05  # of the blur estimate: what counts as less blurred
+CLEARLY = 0.1  # dB between two steps
 # The estimate of a copy of a quarter of the size from which on a smear is too long for the networks. Of 49 pictures
 # smeared straight over 4 to 64 pixels 16 reach it: they gain 0.65 dB at half size and 0.36 at full. Of 42 that were
 # shaken at random 18 do, and gain 0.15 and 0.20; with 0.50 it would be 0.16 and 0.29.
@@ -33,7 +36,9 @@ LONG = 0.54
 # A network: after a classic filter that found no such smear. The first step: of 34 photos that looked sharp, smeared
 # straight over up to 10 pixels, 12 came out worse after six iterations than after one, and all of them 0.85 dB worse on
 # average; of 12 soft ones it was 6, and 1.9 dB.
-MORE_ITERATIONS, FIRST_STEP, DECONVOLUTION, NETWORK = "more_iterations", "first_step", "deconvolution", "network"
+# The best step: where the truth is known and the last one is farther from it than another by ``CLEARLY``.
+MORE_ITERATIONS, FIRST_STEP, BEST_STEP = "more_iterations", "first_step", "best_step"
+DECONVOLUTION, NETWORK = "deconvolution", "network"
 SIZES = {size: f"{size}_size" for size in SIZE.words}
 
 
@@ -48,8 +53,9 @@ class Verdict:
         gain: PSNR after minus that before in dB; None without a truth, or where a picture equals it.
         size: that it was restored at, see ``settings.SIZE``.
         smear: length in px of the straight motion in the input; None: none found, or not looked for.
-        advice: what to try, of ``MORE_ITERATIONS``, ``FIRST_STEP``, ``DECONVOLUTION``, ``NETWORK`` and the
-            values of ``SIZES``.
+        best: index of a step that is clearly nearer to the truth than the last; None: there is none, or no truth.
+        advice: what to try, of ``MORE_ITERATIONS``, ``FIRST_STEP``, ``BEST_STEP``, ``DECONVOLUTION``, ``NETWORK``
+            and the values of ``SIZES``.
     """
 
     blur_before: float | None
@@ -59,6 +65,7 @@ class Verdict:
     gain: float | None = None
     size: str = SIZE.default
     smear: float | None = None
+    best: int | None = None
     advice: tuple[str, ...] = ()
 
     @property
@@ -119,7 +126,12 @@ def straight_smear(pixels: ndarray) -> float | None:
 
 
 def judge(
-    first: StepReport, last: StepReport, more: bool = False, size: str = SIZE.default, learned: bool = True
+    first: StepReport,
+    last: StepReport,
+    more: bool = False,
+    size: str = SIZE.default,
+    learned: bool = True,
+    scores: Sequence[float | None] = (),
 ) -> Verdict:
     """Compare the last step of a photo with its input.
 
@@ -129,6 +141,7 @@ def judge(
         more: whether the network would have gone on, or stopped before, if it had been told to.
         size: that the photo was restored at.
         learned: whether a network did it, rather than a classic filter.
+        scores: PSNR of every step, the input's first.
     """
     from deblur_demo import metrics
 
@@ -140,13 +153,16 @@ def judge(
         steeper=last.sharpness / first.sharpness if first.sharpness else 1.0,
         gain=last.psnr - first.psnr if scored else None,
         size=size,
+        best=_better_step(scores),
     )
     advice, helps = [], verdict.gain is None or verdict.gain > 0
     unhelped = verdict.kind == "blurred" and not verdict.cleared
     if unhelped and more and helps and last.index < ITERATIONS.default:
         advice.append(MORE_ITERATIONS)
     nearer = verdict.gain is not None and verdict.gain > 0
-    if verdict.kind in ("sharp", "soft") and more and last.index > 1 and not (verdict.unchanged or nearer):
+    if verdict.best is not None:
+        advice.append(BEST_STEP)
+    elif verdict.kind in ("sharp", "soft") and more and last.index > 1 and not (verdict.unchanged or nearer):
         advice.append(FIRST_STEP)
     smear = straight_smear(first.photo.pixels) if unhelped and learned else None
     if smear is not None:
@@ -159,6 +175,14 @@ def judge(
         if fitting not in (None, size) and (unhelped or fitting == SIZE.default):
             advice.append(SIZES[fitting])
     return replace(verdict, smear=smear, advice=tuple(advice))
+
+
+def _better_step(scores: Sequence[float | None]) -> int | None:
+    """The step of the highest PSNR, if the last one's is clearly lower."""
+    if len(scores) < 2 or None in scores:
+        return None
+    best = max(range(1, len(scores)), key=scores.__getitem__)
+    return best if scores[best] >= scores[-1] + CLEARLY else None
 
 
 def _blur_of_copy(pixels: ndarray, divisor: int) -> float | None:

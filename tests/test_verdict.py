@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_demo import metrics, verdict
+from deblur_demo import metrics, reports, verdict
 from deblur_demo.lab import Shake, shake_photo
 from deblur_demo.media.image import Photo, read_image
 from deblur_demo.pipeline import StepReport
+from deblur_demo.ui.image import text as words
 
 REDS = Path(__file__).resolve().parents[2] / "shared/eval/reds_003"
 
@@ -81,7 +82,8 @@ def test_equal_pictures_have_no_gain_and_json_takes_all_facts():
     found = verdict.judge(report(smeared(photo, 9), truth=photo), report(photo, 1, photo))
     assert found.gain is None
     facts = json.loads(json.dumps(found.facts(), allow_nan=False))
-    assert set(facts) == {"kind", "blur_before", "blur_after", "change", "steeper", "gain", "size", "smear", "advice"}
+    figures = {"blur_before", "blur_after", "change", "steeper", "gain", "size", "smear", "best"}
+    assert set(facts) == {"kind", "advice"} | figures
     assert facts["blur_before"] == metrics.blur(smeared(photo, 9)) > facts["blur_after"]
 
 
@@ -118,6 +120,27 @@ def test_where_little_was_to_be_done_the_first_step_is_pointed_to(done, more, tr
     known = {"input": softened(photo, 1), "output": nearly, None: None}[truth]
     found = verdict.judge(report(noisy, truth=known), report(harder, done, known), more)
     assert (found.kind, found.unchanged, found.advice) == ("sharp", False, advice)
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ((25.0, 26.4, 26.1, 24.5), 1),
+        ((25.0, 26.0, 27.0, 26.9), 2),
+        ((25.0, 26.0, 27.0, 26.91), None),
+        ((25.0, 24.0, 23.0), 1),
+        ((25.0, 24.0), None),
+        ((25.0, None, 24.0), None),
+        ((), None),
+    ],
+)
+def test_the_step_that_is_clearly_nearest_to_the_truth_is_pointed_to(scores, best):
+    photo = softened(data.astronaut(), 2)
+    found = verdict.judge(report(photo), report(photo, len(scores) - 1), learned=False, scores=scores)
+    assert found.best == best and ("best_step" in found.advice) is (best is not None)
+    if best is not None:
+        assert f"Look at step {best}: it is closest" in words.verdict(found)
+        assert f"--iterations {best}, which comes closest" in reports.verdict(found.facts())
 
 
 @pytest.mark.parametrize("length", [12, 27, 41])

@@ -108,6 +108,17 @@ def test_the_measure_of_contrast_finds_what_is_wrong(visit):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
+def test_a_list_of_choices_closes_behind_the_key_that_leaves_it(visit, key):
+    page = visit()
+    page.locator("#image-model input").focus()
+    page.wait_for_selector("ul[role=listbox]:visible")
+    page.keyboard.press(key)
+    page.wait_for_timeout(500)  # the library's own handler waits before it opens the list again
+    assert not page.locator("ul[role=listbox]:visible").count()
+    assert not page.evaluate("document.activeElement.matches('body, #image-model input')")
+
+
 def test_a_photo_is_deblurred_by_keys_alone(visit, address):
     page = visit()
     # Eight orientations of ten iterations each last longer than it takes to find the key that ends them.

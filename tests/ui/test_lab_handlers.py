@@ -189,10 +189,11 @@ def test_the_marked_row_follows_the_viewer(shaken):
     assert page.pick_step(run, None, SimpleNamespace(index=4))[s.table] == gr.skip()
     *_, last = page.deblur(*knobs(run, iterations=1))
     steps = last[s.deblurring.state]
-    for index, row in ((0, "0"), (1, "1"), (5, "1")):  # the levels are no steps
+    for index in (0, 1):
         table = page.pick_step(run, steps, SimpleNamespace(index=index))[s.table]
         marked = table.partition("aria-current=step")[2]
-        assert marked.startswith(f'><th scope="row">{row}</th>') and table.count("aria-current") == 1
+        assert marked.startswith(f'><th scope="row">{index}</th>') and table.count("aria-current") == 1
+    assert page.pick_step(run, steps, SimpleNamespace(index=5))[s.table] == gr.skip(), "the levels are no steps"
     run.discard()
     expired = page.pick_step(run, steps, SimpleNamespace(index=1))
     assert text.EXPIRED in expired[s.blurring.status] and s.table not in expired

@@ -61,7 +61,8 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                 raise
             wish = cancelled  # what the visitor has seen of it, and may have found good enough, stays
         more = deblurrer.model.traits.adjustable(order.job.iterations)
-        verdict = judge(first, newest, more, order.job.size, deblurrer.model.learned)
+        scores = [step.psnr for step in run.results[-1].steps]
+        verdict = judge(first, newest, more, order.job.size, deblurrer.model.learned, scores)
         run.finish(verdict, cut=wish is not None)
     except Exception:
         run.drop()

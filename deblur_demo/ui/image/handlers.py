@@ -123,7 +123,8 @@ class ImageHandlers:
         result = run.chosen(picked)
         if result is None or not result.steps:  # the viewer still shows the run before
             return {self.screen.table: gr.skip()}
-        run.picked = int(event.index)
+        if not run.pick(result, int(event.index)):  # a map, or the reference
+            return {self.screen.table: gr.skip()}
         return self._marked(run, result)
 
     def pick_photo(self, run: ImageRun | None, picked: int | None) -> Updates:

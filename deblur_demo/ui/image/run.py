@@ -153,6 +153,13 @@ class ImageRun(Run):
         there = self.ended and picked is not None and picked < len(results)
         return results[picked if there else -1] if results else None
 
+    def pick(self, result: Result, index: int) -> bool:
+        """Look at what the viewer has at that place; False, and nothing changes, if that is no step of the result."""
+        step = 0 <= index < result.rows
+        if step:
+            self.picked = index
+        return step
+
     def looked_at(self, result: Result) -> StepFile:
         """The step that the visitor looks at; with what is no step, the newest."""
         last = result.steps[-1].index

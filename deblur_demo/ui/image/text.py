@@ -70,7 +70,7 @@ CHANGED = {
     "plain": "Changed by {change:.1f} of 255 levels on average.",
     "sharp": "The photo was sharp already (blur estimate {blur}). Its edges are {steeper}.",
     "soft": "The photo was only slightly blurred (blur estimate {blur}). Its edges are {steeper}.",
-    "blurred": "Edges are {steeper}, but most of the blur is left (blur estimate {after}).",
+    "blurred": "Most of the blur is left (blur estimate {after}): edges are {steeper}.",
 }
 CLEARED = "Less blurred: the estimate fell from {blur} to {after}, edges are {steeper}."
 CLOSER = "It is {gain:.2f} dB closer to the sharp reference than before."
@@ -79,6 +79,7 @@ AS_CLOSE = "It is as close to the sharp reference as before."
 TIPS = {
     "more_iterations": "Try more iterations.",
     "first_step": "Look at step 1, too: where little is to be done, the others can do too much.",
+    "best_step": "Look at step {best}: it is closest to the sharp reference.",
     "deconvolution": "Try it with {filter}: it looks smeared straight over {smear:.0f} px, which that undoes.",
     "network": "Try it with {network}: no straight smear was found to undo.",
     "full_size": "Try it at full size: no smear in it is too long for that, and fine detail is restored there.",
@@ -201,7 +202,7 @@ def verdict(found: Verdict) -> str:
     if found.gain is not None:
         nearer = AS_CLOSE if abs(found.gain) < _SAME else CLOSER if found.gain > 0 else FARTHER
         parts.append(nearer.format(gain=abs(found.gain)))
-    names = {"filter": DECONVOLUTION_BY, "network": default_model(), "smear": found.smear}
+    names = {"filter": DECONVOLUTION_BY, "network": default_model(), "smear": found.smear, "best": found.best}
     tips = (TIPS[tip].format(**names) for tip in found.advice)
     return " ".join(filter(None, [RESTORED_AT[found.size], *parts, *tips]))
 

@@ -6,6 +6,7 @@ throws the steps of the old one away.
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,13 @@ _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 # Another part of the path is exposed, at once and in the browser: what is drawn meanwhile stays.
 _EXPOSE = f"(pad, level) => ({{ ...pad, level: Math.min(Math.max(level, {LEVEL.low}), {LEVEL.high}) }})"
 
+# What is on the stage is of another shake now. Said in the browser, so that no late answer takes the place of what a run
+# says that was begun meanwhile.
+_OTHER_SHAKE = """(status) => {
+  const resting = !status.includes('class="status busy"') && !status.includes(%s);
+  return resting && document.querySelector("#lab-viewer")?.checkVisibility() ? %s : status;
+}""" % (json.dumps(escape(text.WAITING)), json.dumps(views.status(lab_text.OTHER_SHAKE)))
+
 
 class LabHandlers:
     """The handlers of one blur lab.
@@ -73,6 +81,8 @@ class LabHandlers:
         s.shift.input(self.lot, lot, s.pad, **LATEST)
         s.seed.input(self.sow, lot, s.pad, **LATEST)
         s.level.input(None, lot[::3], s.pad, js=_EXPOSE, **LATEST)
+        edits = [s.pad.lot, s.pad.drawn, *(knob.input for knob in s.shake[1:])]
+        gr.on(edits, None, s.blurring.status, s.blurring.status, js=_OTHER_SHAKE, **LATEST)
         s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **AT_ONCE)
         s.examples.select(self.pick_example, outputs=s.photo, **AT_ONCE)
         s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **EACH)
@@ -217,13 +227,13 @@ class LabHandlers:
 
     def _deblurred(self, shaken: LabRun, run: ImageRun, seconds: float, trouble: str | None) -> Updates:
         job, result = self.screen.deblurring, run.results[-1]
-        first, last = result.steps[0], result.steps[-1]
         if trouble:
             status = views.status(text.NEITHER_LOST.format(trouble=trouble), "error")
         elif result.cut:
-            status = views.status(text.CUT.format(index=last.index))
+            status = views.status(text.CUT.format(index=result.steps[-1].index))
         else:
-            status = views.status(lab_text.deblurred(last.index, seconds, first.psnr, last.psnr), "done", 1.0)
+            scores = [step.psnr for step in result.steps]
+            status = views.status(lab_text.deblurred(seconds, scores), "done", 1.0)
         return {**self._steps(shaken, run), **self._free(), **job.resting(status)}
 
     # What the stage shows
@@ -236,7 +246,8 @@ class LabHandlers:
         result = None if run is None else run.chosen(None)
         if result is None or not result.steps:
             return {s.table: gr.skip()}
-        run.picked = int(event.index)
+        if not run.pick(result, int(event.index)):  # a level, or the kernel
+            return {s.table: gr.skip()}
         return {s.table: image_views.table(result, run.looked_at(result).index)}
 
     def _steps(self, shaken: LabRun | None, run: ImageRun | None) -> Updates:
