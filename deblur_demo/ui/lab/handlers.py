@@ -42,12 +42,13 @@ _HIGHEST_LOT = 1_000_000  # of the dice: a number that can be read out
 # Another part of the path is exposed, at once and in the browser: what is drawn meanwhile stays.
 _EXPOSE = f"(pad, level) => ({{ ...pad, level: Math.min(Math.max(level, {LEVEL.low}), {LEVEL.high}) }})"
 
-# What is on the stage is of another shake now. Said in the browser, so that no late answer takes the place of what a run
-# says that was begun meanwhile.
-_OTHER_SHAKE = """(status) => {
-  const resting = !status.includes('class="status busy"') && !status.includes(%s);
-  return resting && document.querySelector("#lab-viewer")?.checkVisibility() ? %s : status;
-}""" % (json.dumps(escape(text.WAITING)), json.dumps(views.status(lab_text.OTHER_SHAKE)))
+# The stage shows the blur of another shake now. Said in the browser, so that no late answer takes the place of what a
+# run says that was begun meanwhile.
+_WAITING, _SAID = (json.dumps(line) for line in (escape(text.WAITING), views.status(lab_text.OTHER_SHAKE)))
+_OTHER_SHAKE = f"""(status) => {{
+  const resting = !status.includes('class="status busy"') && !status.includes({_WAITING});
+  return resting && document.querySelector("#lab-viewer")?.checkVisibility() ? {_SAID} : status;
+}}"""
 
 
 class LabHandlers:
@@ -81,8 +82,8 @@ class LabHandlers:
         s.shift.input(self.lot, lot, s.pad, **LATEST)
         s.seed.input(self.sow, lot, s.pad, **LATEST)
         s.level.input(None, lot[::3], s.pad, js=_EXPOSE, **LATEST)
-        edits = [s.pad.lot, s.pad.drawn, *(knob.input for knob in s.shake[1:])]
-        gr.on(edits, None, s.blurring.status, s.blurring.status, js=_OTHER_SHAKE, **LATEST)
+        for edited in (s.pad.lot, s.pad.drawn, *(knob.input for knob in s.shake[1:])):
+            edited(None, s.blurring.status, s.blurring.status, js=_OTHER_SHAKE, **LATEST)
         s.upload.upload(self.repeat, s.upload, [*s.shake, s.upload, s.blurring.status], **AT_ONCE)
         s.examples.select(self.pick_example, outputs=s.photo, **AT_ONCE)
         s.viewer.picked(self.pick_step, [shaken, steps], [s.blurring.status, s.table], **EACH)

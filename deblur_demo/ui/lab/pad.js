@@ -2,7 +2,7 @@
 //
 // props.value is {points, level, drawn, strokes}: the path as [[x, y], ...] in pixels of the photo, evenly spaced in
 // time; how many of its 13 frames are exposed, the middle ones; whether the visitor drew it; and how often the visitor
-// had drawn when the value was asked for. Event: "lot", when another path by lot is wanted.
+// had drawn when the value was asked for. Events: "lot", when another path by lot is wanted; "drawn", after a stroke.
 const find = (name) => element.querySelector("." + name);
 const sheet = find("sheet");
 const words = JSON.parse(find("pad").dataset.words);
@@ -151,6 +151,7 @@ for (const name of ["pointerup", "pointercancel"])
     if (name === "pointerup" && samples && far(samples)) {
       latest = { ...path(), points: evenly(samples), drawn: true, strokes: latest.strokes + 1 };
       props.value = latest;
+      trigger("drawn");
     }
     show();
   });

@@ -20,7 +20,7 @@ _HERE = Path(__file__).parent
 def place_pad(elem_id: str, level: int) -> gr.HTML:
     """Put a sheet on the page; its value is as ``sheet`` makes it.
 
-    Its event ``lot`` says that another path by lot is wanted.
+    Its event ``lot`` says that another path by lot is wanted, ``drawn`` that the visitor has drawn one.
     """
     words = {name: escape(word) for name, word in lab_text.PAD.items()}
     page = (_HERE / "pad.html").read_text(encoding="utf-8")

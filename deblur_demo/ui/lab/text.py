@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from deblur_demo.ui import text
 
 SCREEN = "Blur lab"
@@ -64,6 +67,7 @@ RECIPE = "Download the shake (JSON)"
 
 # Status
 SHAKING = "Shaking the camera …"
+OTHER_SHAKE = "The shake has changed. “Blur it” blurs with the new one, “Deblur it” works on the blur shown."
 REPEATED = "The shake is loaded. Blur a photo with it."
 WRITING = "Writing the pictures …"
 
@@ -88,11 +92,30 @@ def blurred(psnr: float | None) -> str:
     return f"Blurred: {psnr:.2f} dB PSNR. Now deblur it."
 
 
-def deblurred(steps: int, seconds: float, before: float | None, after: float | None) -> str:
-    """The last status of a network's work; the figures are PSNR, None where pictures are equal."""
+def deblurred(seconds: float, scores: Sequence[float | None]) -> str:
+    """The last status of a network's work.
+
+    Args:
+        seconds: how long it took.
+        scores: PSNR of the blurred photo and then of every step, in dB; None where it equals the sharp one.
+
+    Example:
+        >>> deblurred(3.2, [26.55, 26.7, 26.08])
+        'Done in 3.2 s: 26.55 → 26.08 dB PSNR, worse than the blurred photo. The best is step 1 with 26.70 dB.'
+    """
+    before, after = scores[0], scores[-1]
     if before is None or after is None:
-        return text.finished(steps, seconds, 1, 1)
-    return f"Done in {text.duration(seconds)}: {before:.2f} → {after:.2f} dB PSNR."
+        return text.finished(len(scores) - 1, seconds, 1, 1)
+    line = f"Done in {text.duration(seconds)}: {before:.2f} → {after:.2f} dB PSNR"
+    if round(after, 2) >= round(before, 2):
+        return f"{line}."
+    line += ", worse than the blurred photo."
+    steps = [math.inf if score is None else score for score in scores[1:]]
+    best = max(steps)
+    name = f"step {steps.index(best) + 1}"
+    if best > before:
+        return f"{line} The best is {name} with {best:.2f} dB."
+    return f"{line} So is every step; the best of them is {name}." if len(steps) > 1 else line
 
 
 def kernel(width: int, height: int) -> str:
