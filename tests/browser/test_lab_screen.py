@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,34 @@ def test_the_dice_need_no_mouse_and_an_export_repeats_the_shake(lab, photo, tmp_
     assert page.locator("#lab-seed input").input_value() == str(json.loads(recipe)["seed"])
     blur(page)
     assert metrics.psnr(stage(page)[0], before) > 50
+
+
+def test_an_edit_of_the_shake_after_a_blur_is_said(lab, photo):
+    """What is on the stage, and deblurred, is the old one."""
+    page = lab()
+    page.click("#lab-shake-more > button")
+    give(page, photo)
+    knobs = {"Exposure": "5", "Length of a random path": "40", "Moving objects": "1", "Noise": "2",
+             "Brightest light": "3", "Seed": "8"}  # fmt: skip
+
+    def turn(name: str) -> None:
+        field = page.get_by_label(f"number input for {name}" if name != "Seed" else name)
+        field.fill(knobs[name])
+        field.press("Tab")
+
+    edits = {name: partial(turn, name) for name in knobs}
+    edits["dice"] = partial(page.click, "#lab-pad .lot")
+    edits["pen"] = partial(draw, page, (0.4, 0.5), (0.6, 0.5))
+    edits["dice"]()
+    page.wait_for_timeout(500)
+    assert page.locator("#lab-status p").inner_text() == "Ready.", "there is no blur yet"
+    for edit in edits.values():
+        blur(page)
+        edit()
+        page.wait_for_selector("#lab-status p:has-text('The shake has changed. “Blur it” blurs with the new one')")
+    before = stage(page)[0]
+    deblur(page, 1)
+    assert np.array_equal(stage(page)[0], before)
 
 
 def test_bad_files_cost_one_line_and_the_lab_goes_on(lab, photo, tmp_path):
