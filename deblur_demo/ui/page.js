@@ -1,4 +1,4 @@
-() => {
+(words) => {
   // A run ends with its page, which the library loads anew by itself when a line that broke is there again. The page
   // that comes after says so.
   const ended = document.querySelector("#ended");
@@ -35,4 +35,31 @@
     },
     { capture: true },
   );
+  // A TIFF is taken, but no browser shows it: its name stands in its place, until another picture does.
+  const photos = ":is(#photos, #truth, #compare-photo, #compare-truth, #lab-photo) img";
+  const show = (picture, alt) => {
+    picture.alt = alt;
+    picture.classList.toggle("unseen", alt !== "");
+  };
+  const unseen = ({ target }) => {
+    if (!(target instanceof Element) || !target.matches(photos)) return;
+    const name = decodeURIComponent(target.src.split("/").pop());
+    show(target, words.unseen.replace("{name}", () => name));
+  };
+  const seen = ({ target }) => target instanceof Element && target.matches(".unseen") && show(target, "");
+  document.addEventListener("error", unseen, { capture: true });
+  document.addEventListener("load", seen, { capture: true });
+  // Why a camera does not come is said where it was asked for; the library leaves it to the console.
+  let asked = false;
+  document.addEventListener("click", ({ target }) => (asked = Boolean(target.closest("#webcam"))), { capture: true });
+  window.addEventListener("unhandledrejection", (event) => {
+    const line = words.camera[event.reason?.name];
+    const place = document.querySelector("#webcam [title='grant webcam access'] .wrap");
+    if (!asked || !line || !place) return;
+    event.preventDefault();
+    place.querySelector(".no-camera")?.remove();
+    const note = Object.assign(document.createElement("p"), { className: "no-camera", textContent: line });
+    note.setAttribute("role", "alert");
+    place.append(note);
+  });
 }

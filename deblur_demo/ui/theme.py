@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
+
+from deblur_demo.ui.page_text import WORDS
 
 _HERE = Path(__file__).parent
 STYLES = [
     _HERE / name
     for name in (
         "style.css",
+        "page.css",
         "viewer/comparer.css",
         "viewer/plot.css",
         "video/player.css",
@@ -19,7 +23,7 @@ STYLES = [
         "models/models.css",
     )
 ]
-SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
+SCRIPT = f"() => ({(_HERE / 'page.js').read_text(encoding='utf-8')})({json.dumps(WORDS)})"
 
 
 def theme() -> gr.themes.Base:

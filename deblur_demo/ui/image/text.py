@@ -11,7 +11,7 @@ from deblur_demo.verdict import Verdict, kind_of
 
 PHOTOS = "Blurred photos"
 WEBCAM = "Use the webcam"
-NO_WEBCAM = "No webcam"
+NO_WEBCAM = "Close the webcam"
 METADATA = "Keep metadata"
 METADATA_HELP = "Place, owner, serial numbers and maker's note go into the download, too. Off: they are removed."
 WELCOME = (
