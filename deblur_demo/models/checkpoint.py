@@ -167,7 +167,8 @@ def load(weights: Path) -> tuple[Restorer, Card]:
 
     Raises:
         CheckpointError: not safetensors, hash or shape differs, a key is missing, left over,
-            not floating point, or holds a value that is not finite. The message names the key.
+            not floating point, or holds a value that is not finite; the message names the key. Or the
+            card's settings make a network that takes other windows than it says, or does not run.
     """
     card = read_card(weights)
     try:
@@ -178,6 +179,7 @@ def load(weights: Path) -> tuple[Restorer, Card]:
         raise CheckpointError(
             f"{weights.name} has sha256 {digest[:12]}", f"{card.sha256[:12]}, as its card says", "Fetch it again"
         )
+    _check_runs(network_of(card, weights.name, registry.ghost), weights.name)
     model = network_of(card, weights.name)
     fill(model, read_tensors(weights), weights.name)
     return model.eval(), card
@@ -198,6 +200,25 @@ def network_of(card: Card, name: str, make: Callable[..., Restorer] = registry.b
         return make(card.model, **card.settings)
     except SettingError as error:
         raise CheckpointError(f"the card of {name}: {error.found}", error.accepted, error.action) from error
+
+
+def _check_runs(network: Restorer, name: str) -> None:
+    """See that a network without memory behind its weights takes the windows that its traits tell of."""
+    traits = network.traits
+    try:
+        side = traits.padded(1)
+        window = torch.empty(1, traits.frames, 3, side, side, device="meta")
+        if traits.frames not in (1, 3):
+            raise ValueError(f"windows of {traits.frames} frames")
+        for estimate in network.eval().run(window, min(2, traits.max_steps)):
+            if estimate.image.shape != window.shape[:1] + window.shape[2:]:
+                raise ValueError(f"it makes {tuple(estimate.image.shape)} of {tuple(window.shape)}")
+    except Exception as error:  # whatever layers say that do not fit together
+        raise CheckpointError(
+            f"the card of {name} describes a network that does not run: {(str(error).splitlines() or [''])[0]}",
+            "settings that go together",
+            "Correct the card",
+        ) from error
 
 
 def ghost(weights: Path) -> Restorer:

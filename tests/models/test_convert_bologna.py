@@ -219,6 +219,13 @@ def test_another_network_is_refused_with_what_was_found(small, tmp_path):
     assert not out.exists()
 
 
+def test_a_normalised_network_is_another_one(small, tmp_path):
+    layers, source = small
+    write_keras_2({**layers, "batch_normalization_1": (torch.ones(32), torch.zeros(32))}, source, whole_model=False)
+    with pytest.raises(CheckpointError, match=r"best\.h5 holds batch_normalization_1/.*without normalisation"):
+        convert(source, tmp_path / "out.safetensors", "carlo-s")
+
+
 def test_what_is_no_keras_file_is_refused(small, tmp_path):
     _, source = small
     out = tmp_path / "out.safetensors"

@@ -42,6 +42,24 @@ def test_settings_near_the_variants_own_are_let_in(tmp_path):
     assert intake.admit(path).settings == settings
 
 
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("mtrnn-lite", {"images": 3}),
+        ("mtrnn-lite", {"kernel": 4}),
+        ("mt-kaist", {"frames": 3}),
+        ("kaist-3f-s", {"frames": 2}),
+        ("pss-nsc", {"scales": 0}),
+    ],
+)
+def test_a_network_that_does_not_run_is_refused_in_a_line(tmp_path, model, settings):
+    path = tmp_path / "mine.safetensors"
+    checkpoint.save(registry.build(model, **settings), path, Card(model=model, settings=settings))
+    for read in (intake.admit, checkpoint.load):
+        with pytest.raises(CheckpointError, match="does not run: "):
+            read(path)
+
+
 class Trap:
     def __init__(self, mark: Path):
         self.mark = mark

@@ -122,6 +122,18 @@ def test_two_stages_are_two_steps(pipeline, window):
 
 
 @torch.no_grad()
+def test_stage_1_sees_a_frame_that_stands_still_once(pipeline, window):
+    seen = []
+    pipeline.first.register_forward_hook(lambda *_: seen.append(1))
+    still = window[:, 1:2].expand(-1, 3, -1, -1, -1)
+    one, two = pipeline.run(still)
+    assert len(seen) == 1 and all(torch.equal(state, one.image) for state in one.state)
+    assert torch.equal(two.image, pipeline.stage2(one.image, one.image, one.image))
+    next(pipeline.run(torch.cat((still[:, :2], window[:, 2:]), dim=1)))
+    assert len(seen) == 3
+
+
+@torch.no_grad()
 def test_second_stage_sees_all_three_frames_and_adds_to_the_middle_one(pipeline, window):
     before, centre, after = window.unbind(1)
     image = pipeline.stage2(before, centre, after)

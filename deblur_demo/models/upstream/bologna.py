@@ -26,7 +26,9 @@ _NAME = re.compile(r"(conv2d|conv2d_transpose)(?:_(\d+))?")
 
 
 def read(source: Path, model: str) -> tuple[Tensors, dict]:
-    """Our tensors from ``.h5``: weights alone or a whole model, as Keras 2 and 3 write them.
+    """Our tensors from ``.h5``: weights alone or a whole model of Keras 2, or a whole model of Keras 3.
+
+    Weights alone of Keras 3 number the layers by their depth, which for KAIST_NET is not the order here.
 
     Raises:
         CheckpointError: no HDF5, no Keras weights, or those of another network; h5py is missing.
@@ -70,11 +72,15 @@ def _layers_of(source: Path) -> dict[tuple[str, int], Tensors]:
     if not os.path.isfile(source):
         raise CheckpointError(f"there is no file {source}", "a Keras weights file, .h5", "Check the path")
     layers: dict[tuple[str, int], Tensors] = {}
+    others: list[str] = []
 
     def collect(path: str, entry: object) -> None:
         match = next(filter(None, map(_NAME.fullmatch, path.split("/"))), None)
         # What an optimiser remembers has the same names and shapes.
-        if not isinstance(entry, h5py.Dataset) or match is None or path.startswith("optimizer"):
+        if not isinstance(entry, h5py.Dataset) or path.startswith("optimizer"):
+            return
+        if match is None:
+            others.append(path)
             return
         value = torch.from_numpy(entry[()])
         part, value = ("weight", value.permute(AXES).contiguous()) if value.ndim == 4 else ("bias", value)
@@ -87,12 +93,16 @@ def _layers_of(source: Path) -> dict[tuple[str, int], Tensors]:
         raise CheckpointError(
             f"{source.name} cannot be read: {(str(error).splitlines() or [''])[0]}",
             "a Keras weights file, .h5",
-            "Save it with model.save_weights('NAME.h5')",
+            "Save it with model.save('NAME.h5')",
         ) from error
     if not layers:
         raise CheckpointError(
             f"{source.name} holds no layer called conv2d or conv2d_transpose",
             "Keras weights under the names that Keras gives",
-            "Save it with model.save_weights('NAME.h5')",
+            "Save it with model.save('NAME.h5')",
+        )
+    if normalised := [path for path in others if "normalization" in path]:  # without it, another network
+        raise CheckpointError(
+            f"{source.name} holds {normalised[0]}", "convolutions alone", "Train and save it without normalisation"
         )
     return layers

@@ -161,7 +161,8 @@ class AtrousNet(Restorer):
         """Take the weights of a network of several frames, so as to see one where it saw a clip that stands still.
 
         The result is the same where the two differ in nothing but their frames and the range that they
-        see; learned scales stay as they are, and what the decoder of ``clip`` saw again is left out.
+        see, away from borders that are padded with zeros; learned scales stay as they are, and what the
+        decoder of ``clip`` saw again is left out.
 
         Args:
             clip: as many blocks, of the same widths.

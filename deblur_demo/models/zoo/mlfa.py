@@ -195,7 +195,9 @@ class MLFA(Restorer):
                 return Estimate(self.stage2(*window.unbind(1)))
             return Estimate(self._aggregate((window.flatten(1, 2),), centre_frame(window)))
         if not state:
-            before, centre, after = (self.stage1(frame) for frame in window.unbind(1))
+            frames = window.unbind(1)
+            centre = self.stage1(frames[1])
+            before, after = (centre if _stands_still(frame, frames[1]) else self.stage1(frame) for frame in frames[::2])
             return Estimate(centre, (before, after))
         before, after = state
         return Estimate(self.stage2(before, previous, after), state)
@@ -245,6 +247,11 @@ class InOneStep(Restorer):
 
     def forward(self, window: Tensor, previous: Tensor, state: tuple[Tensor, ...]) -> Estimate:
         return _last(self.net.run(window))._replace(state=())
+
+
+def _stands_still(frame: Tensor, centre: Tensor) -> bool:
+    """Whether stage 1 need not see a frame again, as in a photo; not asked where there are no values to compare."""
+    return not (frame.is_meta or torch.compiler.is_compiling()) and torch.equal(frame, centre)
 
 
 def _last(estimates: Iterator[Estimate]) -> Estimate:
