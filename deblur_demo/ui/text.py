@@ -99,30 +99,42 @@ NOT_UPLOADED = ("What came in place of a file was not uploaded", "an uploaded fi
 
 
 def running(
-    index: int, last: int | None, tile: int = 0, tiles: int = 1, seconds: float | None = None, name: str = ""
+    index: int,
+    last: int | None,
+    tile: int = 0,
+    tiles: int = 1,
+    seconds: float | None = None,
+    name: str = "",
+    for_all: bool = False,
 ) -> str:
     """What is being done right now, e.g. "Iteration 2 of 6, about 12 s left, tile 3 of 8".
+
+    Where a window is too narrow for it, its end is cut off: what matters most comes first.
 
     Args:
         index: current iteration, 1-based.
         last: number of iterations; None while it decides itself.
         tile, tiles: tiles finished and tiles in an iteration.
         seconds: estimated time left; None while unknown.
-        name: which of several photos; "" for a single one.
+        name: which of several, from ``of_several``; "" for a single one.
+        for_all: whether the time is that of all of several, rather than of this one.
     """
-    parts = [name] if name else []
-    iteration = "iteration" if name else "Iteration"
-    parts.append(f"{iteration} {index} of {last}" if last else f"{iteration} {index}")
+    parts = [f"Iteration {index} of {last}" if last else f"Iteration {index}"]
     if seconds is not None:
-        parts.append(f"{'about' if last else 'at most'} {duration(seconds)} left")
+        # Those before may have stopped early, and so the time that they took is no bound on that of all.
+        measure = "about" if last or for_all else "at most"
+        whose = "" if not name else " for all" if for_all else " for this one"
+        parts.append(f"{measure} {duration(seconds)} left{whose}")
+    if name:
+        parts.append(name)
     if tiles > 1:
         parts.append(f"tile {tile} of {tiles}")
     return ", ".join(parts)
 
 
 def of_several(number: int, count: int, name: str) -> str:
-    """Which photo of a batch; "" when there is only one."""
-    return f"{name} ({number} of {count})" if count > 1 else ""
+    """Which one of several; "" when there is only one. A name can be long, so the numbers come first."""
+    return f"{number} of {count}: {name}" if count > 1 else ""
 
 
 def finished(steps: int, seconds: float, done: int, count: int) -> str:

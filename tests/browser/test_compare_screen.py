@@ -205,7 +205,7 @@ def test_cancel_keeps_what_is_finished(screen, tmp_path):
     tick(page, "models", "wiener")
     tick(page, "models", "wiener", "mtrnn-lite")  # the order of ticks is the order of work
     page.click("#compare-run")
-    page.wait_for_selector("#compare-status .status p:has-text('mtrnn-lite (2 of 2), Iteration')")
+    page.wait_for_selector("#compare-status .status p:has-text('2 of 2: mtrnn-lite')")
     page.click("#compare-cancel")
     page.wait_for_selector("#compare-status .status p:has-text('1 of 2 results')")
     assert page.locator("#comparer .crop:not([disabled]) b").all_inner_texts() == ["Input", "wiener"]

@@ -142,7 +142,7 @@ def test_cancel_keeps_what_is_finished(page, shaky):
     for update in page.run(*asked(shaky, ["wiener", "mtrnn-lite"], [10])):
         last = update
         run = update.get(s.job.state) or run
-        if "iteration 3" in update.get(s.job.status, ""):
+        if "Iteration 3" in update.get(s.job.status, ""):
             run._unwanted.set()  # what ``stop`` does before it waits
     assert [picture.figures.name for picture in run.results] == ["wiener"]
     assert compare_text.kept(1, 2) in last[s.job.status] and Path(last[s.archive]["value"]).is_file()

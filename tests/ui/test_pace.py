@@ -33,7 +33,42 @@ def test_durations_in_words(seconds, words):
 
 def test_the_status_line():
     assert text.running(2, 6, 3, 8, 12.0) == "Iteration 2 of 6, about 12 s left, tile 3 of 8"
-    assert text.running(2, None, 1, 1, 12.0, "x.png (1 of 3)") == "x.png (1 of 3), iteration 2, at most 12 s left"
+    assert text.running(2, None, 1, 1, 12.0) == "Iteration 2, at most 12 s left"
+
+
+def test_of_several_the_status_line_says_last_which_and_whose_time_it_is():
+    which = text.of_several(1, 3, "x.png")
+    assert (
+        text.running(2, 6, 3, 8, 12.0, which)
+        == "Iteration 2 of 6, about 12 s left for this one, 1 of 3: x.png, tile 3 of 8"
+    )
+    assert text.running(2, None, 1, 1, 12.0, which, True) == "Iteration 2, about 12 s left for all, 1 of 3: x.png"
+    assert text.running(1, 6, name=which, for_all=True) == "Iteration 1 of 6, 1 of 3: x.png"
+    assert text.of_several(1, 1, "x.png") == ""
+
+
+def test_the_pace_of_several_photos_is_that_of_all():
+    now = [100.0]
+    pace = Pace(2, 4, clock=lambda: now[0])
+    now[0] += 3
+    pace.tile(TileDone(index=1, tile=1, tiles=1))
+    assert pace.fraction == pytest.approx(1 / 8) and pace.remaining == pytest.approx(21)
+    pace.photo()  # it stopped by itself
+    assert pace.fraction == pytest.approx(1 / 4) and pace.remaining == pytest.approx(9)
+    pace.failure()
+    assert pace.fraction == pytest.approx(1 / 3) and pace.remaining == pytest.approx(6)
+    now[0] += 3
+    pace.tile(TileDone(index=2, tile=1, tiles=1))
+    assert pace.fraction == pytest.approx(2 / 3) and pace.remaining == pytest.approx(3)
+    pace.photo()
+    pace.failure()
+    assert pace.fraction == 1 and pace.remaining == 0
+
+
+def test_where_every_photo_fails_no_time_is_told():
+    pace = Pace(2, 1)
+    pace.failure()
+    assert pace.fraction == 0 and pace.remaining is None
 
 
 def test_a_clips_pace_counts_frames_and_the_tiles_of_the_one_at_hand():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from deblur_demo.media.paths import shown
 from deblur_demo.ui import text, views
 from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.order import ImageOrder
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from deblur_demo.runtime.deblurrer import Deblurrer
 
 
-def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int = 1) -> Iterator[str | Result]:
+def follow(
+    run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int = 1, pace: Pace | None = None
+) -> Iterator[str | Result]:
     """Deblur one photo of an order into a run.
 
     Args:
@@ -27,6 +30,7 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
         order: what was asked for.
         deblurrer: the network, placed on its device.
         number: which of the order's photos, from 1.
+        pace: of all of them, as far as they are done; None: this is the only one.
 
     Yields:
         The status line as HTML, per tile; all about the photo so far, per step.
@@ -41,11 +45,11 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
     path, count = order.photos[number - 1], len(order.photos)
     photo, truth = order.read(path)
     most, last = order.iterations(deblurrer)
-    pace = Pace(most)
-    name = text.of_several(number, count, path.name)
+    pace = pace or Pace(most)
+    name = text.of_several(number, count, shown(path))
     run.begin(path.name, most + 1, truth, deblurrer.model.traits.maps)
     first = newest = wish = None
-    yield views.status(text.running(1, last, name=name), "busy", (number - 1) / count)
+    yield views.status(text.running(1, last, name=name), "busy", pace.fraction)
     try:
         try:
             for event in run.while_wanted(deblur_image(photo, deblurrer, order.job.iterations, truth)):
@@ -54,8 +58,8 @@ def follow(run: ImageRun, order: ImageOrder, deblurrer: Deblurrer, number: int =
                     yield _added(run, event)
                 else:
                     pace.tile(event)
-                    line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name)
-                    yield views.status(line, "busy", (number - 1 + pace.fraction) / count)
+                    line = text.running(event.index, last, event.tile, event.tiles, pace.remaining, name, count > 1)
+                    yield views.status(line, "busy", pace.fraction)
         except Cancelled as cancelled:
             if newest is None or newest.index == 0:
                 raise

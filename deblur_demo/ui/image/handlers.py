@@ -30,6 +30,7 @@ from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.job import ending
 from deblur_demo.ui.knobs import asked
 from deblur_demo.ui.order import ImageOrder
+from deblur_demo.ui.pace import Pace
 from deblur_demo.ui.runs import is_gone
 
 if TYPE_CHECKING:
@@ -105,13 +106,16 @@ class ImageHandlers:
 
     def _deblur_all(self, run: ImageRun, order: ImageOrder, deblurrer: Deblurrer) -> Iterator[Updates]:
         count = len(order.photos)
+        pace = Pace(order.iterations(deblurrer)[0], count)
         for number, path in enumerate(order.photos, 1):
             try:
-                for news in follow(run, order, deblurrer, number):
+                for news in follow(run, order, deblurrer, number, pace):
                     yield self._arrived(run, news) if isinstance(news, Result) else {self.screen.job.status: news}
+                pace.photo()
             except DeblurError as error:
                 if number == count and not run.results:
                     raise
+                pace.failure()
                 gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
 
     # Looking at results
