@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +16,8 @@ import pytest
 from deblur_demo.media.image import Photo, read_image, write_image
 from deblur_demo.pipeline import Job
 from deblur_demo.ui import text, views
+from deblur_demo.ui.image import text as image_text
+from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.afterwards import Afterwards
 from deblur_demo.ui.image.handlers import ImageHandlers
 from deblur_demo.ui.image.run import ImageRun
@@ -127,9 +132,58 @@ def test_of_several_photos_the_good_ones_are_done(page, shaky, tmp_path):
     assert [result.name for result in run.results] == ["shaky.png", "grey.png"]
     assert last[s.picker]["choices"] == [("1. shaky.png", 0), ("2. grey.png", 1)]
     assert text.finished(1, 0, 2, 3)[:20] in last[s.job.status]
+    assert re.search("<li>bad.png is empty.*</li>", last[s.job.status]), "what pops up is gone by now"
+    offers = Afterwards(s)
+    for later in (offers.begin_film(run), offers.make_film(".webp", run, 0)):
+        assert "<li>bad.png" in later[s.job.status]
     first = page.pick_photo(run, 0)
     assert value(first[s.steps_zip]).endswith("shaky_steps.zip") and first[s.viewer]["right"] == 1
     assert marked(first, page) == ("1", str(run.results[0].steps[1].full))
+
+
+def test_photos_that_fail_are_escaped_and_most_of_many_folded_up(page, shaky):
+    run = ImageRun(page.cache)
+    assert image_views.failures(run) == image_views.failures(None) == ""
+    run.failures += [f"<b>{number}" for number in range(9)]
+    listed = image_views.failures(run)
+    assert "<b>" not in listed and [int(number) for number in re.findall(r"&lt;b&gt;(\d)", listed)] == list(range(9))
+    seen, _, folded = listed.partition("<details>")
+    assert seen.count("&lt;b&gt;") == 5 and "<summary>and 4 more</summary>" in folded
+    run.discard()
+
+
+def test_the_status_of_a_batch_tells_the_time_of_all_and_the_name_last(page, shaky):
+    s = page.screen
+    updates = list(page.deblur(*asked([shaky, shaky, shaky], iterations=2)))
+    lines = [re.search("<p.*?>(.*?)</p>", update[s.job.status])[1] for update in updates if s.job.status in update]
+    told = [line for line in lines if "left" in line]
+    assert len(told) == 6 and all(
+        re.fullmatch(r"Iteration \d of 2, about .* left for all, \d of 3: .*", x) for x in told
+    )
+    shares = [int(share) for update in updates for share in re.findall(r'valuenow="(\d+)"', str(update.values()))]
+    assert [share for share in shares if share] == sorted(share for share in shares if share) and 17 in shares
+
+
+def test_what_made_a_result_is_said_beside_it_and_in_its_zip(page, shaky):
+    s = page.screen
+    *asking, _ = asked([shaky, shaky], iterations=2, ensemble="4")
+    asking[7], asking[9] = "256", "half"
+    *_, last = page.deblur(*asking, None)
+    assert last[s.viewer]["told"].startswith(
+        "shaky.png: mtrnn-lite, 2 iterations, at half size, 4 copies, fp32, tiles of "
+    )
+    first = page.pick_photo(last[s.job.state], 0)
+    assert "2 iterations" in first[s.viewer]["told"], "whatever the pickers say by now"
+    with zipfile.ZipFile(value(first[s.steps_zip])) as archive:
+        report = json.loads(archive.read("shaky/report.json"))
+    made = {
+        name: report[name] for name in ("model", "checkpoint", "iterations", "precision", "tile", "ensemble", "size")
+    }
+    assert made == {
+        "model": "mtrnn-lite", "checkpoint": None, "iterations": 2, "precision": "fp32", "tile": 256, "ensemble": "4",
+        "size": "half",
+    }  # fmt: skip
+    assert report["device"] in ("cpu", "cuda", "mps")
 
 
 def test_photos_of_a_long_batch_outlive_their_uploads(page, shaky, tmp_path):
@@ -164,6 +218,8 @@ def test_when_every_photo_is_bad_nothing_is_kept(page, tmp_path):
     with pytest.warns(UserWarning):
         *_, last = page.deblur(*asked([str(tmp_path / "a.png"), str(tmp_path / "b.png")]))
     assert last[page.screen.job.state] is None and not files(page)
+    status = last[page.screen.job.status]
+    assert image_text.NONE_DONE.format(count=2) in status and "<li>a.png" in status and "<li>b.png" in status
 
 
 def test_the_next_run_replaces_the_last_but_a_refused_one_does_not(page, shaky, tmp_path):

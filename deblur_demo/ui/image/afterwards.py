@@ -13,6 +13,7 @@ from deblur_demo.settings import SIZE
 from deblur_demo.ui import preset, text, views
 from deblur_demo.ui.events import AT_ONCE, Updates
 from deblur_demo.ui.image import text as image_text
+from deblur_demo.ui.image import views as image_views
 from deblur_demo.ui.image.film import film
 from deblur_demo.ui.image.layout import ImageScreen
 from deblur_demo.ui.image.run import ImageRun
@@ -42,16 +43,17 @@ class Afterwards:
         """Connect the buttons."""
         s, picked = self.screen, [self.screen.job.state, self.screen.picker]
         for button, suffix in ((s.webp, ".webp"), (s.mp4, ".mp4")):
-            making = button.click(self.begin_film, outputs=s.job.status, **AT_ONCE)
+            making = button.click(self.begin_film, s.job.state, s.job.status, **AT_ONCE)
             made = making.then(partial(self.make_film, suffix), picked, [s.job.status, s.film], **AT_ONCE)
             made.then(None, s.film, js=_FETCH, **AT_ONCE)
         wanted = [*s.knobs.offered, s.knobs.size, s.job.status]
         taken = s.verdict.tip(self.take_tip, [*picked, s.photos, s.knobs.auto], wanted, **AT_ONCE)
         taken.then(None, None, js=_RUN, **AT_ONCE)  # a tip is for one photo, so the browser does not remember it
 
-    def begin_film(self) -> Updates:
+    def begin_film(self, run: ImageRun | None) -> Updates:
         """From the click until the animation is there."""
-        return {self.screen.job.status: views.status(image_text.ANIMATING, "busy", 0.5)}
+        status = views.status(image_text.ANIMATING, "busy", 0.5)
+        return {self.screen.job.status: status + image_views.failures(run)}
 
     def make_film(self, suffix: str, run: ImageRun | None, picked: int | None) -> Updates:
         """Make an animation of the photo's steps, for a script of the page to fetch."""
@@ -63,9 +65,9 @@ class Afterwards:
         try:
             path = film(run.chosen(picked), suffix)
         except DeblurError as error:
-            return {s.job.status: views.status(str(error), "error"), s.film: None}
-        line = image_text.animated(path.name, path.stat().st_size)
-        return {s.job.status: views.status(line, "done", 1.0), s.film: str(path)}
+            return {s.job.status: views.status(str(error), "error") + image_views.failures(run), s.film: None}
+        status = views.status(image_text.animated(path.name, path.stat().st_size), "done", 1.0)
+        return {s.job.status: status + image_views.failures(run), s.film: str(path)}
 
     def take_tip(
         self, run: ImageRun | None, picked: int | None, photos: Sequence[str] | None, auto: bool, event: gr.EventData

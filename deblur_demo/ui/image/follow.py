@@ -10,6 +10,7 @@ import gradio as gr
 
 from deblur_demo.media.paths import shown
 from deblur_demo.ui import text, views
+from deblur_demo.ui.image.recipe import Recipe
 from deblur_demo.ui.image.run import ImageRun, Result
 from deblur_demo.ui.order import ImageOrder
 from deblur_demo.ui.pace import Pace
@@ -47,7 +48,7 @@ def follow(
     most, last = order.iterations(deblurrer)
     pace = pace or Pace(most)
     name = text.of_several(number, count, shown(path))
-    run.begin(path.name, most + 1, truth, deblurrer.model.traits.maps)
+    run.begin(path.name, most + 1, truth, deblurrer.model.traits.maps, Recipe.of(order.job, deblurrer))
     first = newest = wish = None
     yield views.status(text.running(1, last, name=name), "busy", pace.fraction)
     try:

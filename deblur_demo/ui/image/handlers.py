@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from deblur_demo.errors import DeblurError, OutputError
+from deblur_demo.media.paths import shown
 from deblur_demo.ui import text, views
 from deblur_demo.ui.bench import Bench
 from deblur_demo.ui.events import AT_ONCE, EACH, LATEST, Updates
@@ -97,8 +98,11 @@ class ImageHandlers:
                 order = order.kept_by(run)
                 start = time.monotonic()
                 yield from self._deblur_all(run, order, deblurrer)
-                last, seconds = run.results[-1].steps[-1].index, time.monotonic() - start
-                finished = text.finished(last, seconds, len(run.results), len(order.photos))
+                if run.results:
+                    last, seconds = run.results[-1].steps[-1].index, time.monotonic() - start
+                    finished = text.finished(last, seconds, len(run.results), len(order.photos))
+                else:
+                    ended.trouble = image_text.NONE_DONE.format(count=len(order.photos))
             yield self._ended(run, previous, finished, ended.trouble)
         finally:
             if run is not None:
@@ -113,10 +117,12 @@ class ImageHandlers:
                     yield self._arrived(run, news) if isinstance(news, Result) else {self.screen.job.status: news}
                 pace.photo()
             except DeblurError as error:
-                if number == count and not run.results:
+                if count == 1:
                     raise
                 pace.failure()
-                gr.Warning(escape(str(error) if path.name in str(error) else f"{path.name}: {error}"))
+                # Of several photos nobody waits for each, and what pops up is gone after a while: the end says it, too.
+                run.failures.append(image_text.failure(shown(path), str(error)))
+                gr.Warning(escape(run.failures[-1]))
 
     # Looking at results
 
@@ -218,7 +224,8 @@ class ImageHandlers:
         """The photos that are finished, to choose from, and why there are not more if there are not."""
         s = self.screen
         if run is None or not run.results:
-            return s.job.without_result(run, previous, trouble, self._stage)
+            updates = s.job.without_result(run, previous, trouble, self._stage)
+            return {**updates, s.job.status: updates[s.job.status] + image_views.failures(run)}
         if finished:
             status = views.status(finished, "done", 1.0)
         elif trouble:
@@ -226,6 +233,7 @@ class ImageHandlers:
         else:
             last, done = run.results[-1], sum(not result.cut for result in run.results)
             status = views.status(image_text.cancelled(done, last.steps[-1].index if last.cut else 0))
+        status += image_views.failures(run)
         run.done = True
         return {**self._stage(run), **s.job.resting(status), s.job.state: run}
 

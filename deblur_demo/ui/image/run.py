@@ -18,6 +18,7 @@ from deblur_demo import maps
 from deblur_demo.media.image import Photo, write_image
 from deblur_demo.media.shrink import shrink
 from deblur_demo.spectrum import radial_spectrum
+from deblur_demo.ui.image.recipe import Recipe
 from deblur_demo.ui.runs import Run, on_disk, safe_stem
 from deblur_demo.ui.viewer.comparer import megapixels_each, shown_file
 
@@ -72,6 +73,7 @@ class Result:
         blur: estimate of the input, see ``metrics.blur``.
         verdict: None until the last step is there.
         cut: whether it was cancelled before the last step that was asked for.
+        recipe: what makes it; None where nobody asks.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Result:
     blur: float | None = None
     verdict: Verdict | None = None
     cut: bool = False
+    recipe: Recipe | None = None
 
 
 class ImageRun(Run):
@@ -93,16 +96,25 @@ class ImageRun(Run):
 
     Attributes:
         results: one a photo, in the order of the photos.
+        failures: of several photos, those that could not be done: a line each, with name and reason.
         picked: index of the step that the visitor looks at; None: the newest.
     """
 
     def __init__(self, root: Path):
         super().__init__(root)
         self.results: list[Result] = []
+        self.failures: list[str] = []
         self.picked: int | None = None
         self._photos, self._place, self._megapixels = 0, self.folder, math.inf
 
-    def begin(self, name: str, rows: int = 1, truth: Photo | None = None, maps: tuple[str, ...] = ()) -> None:
+    def begin(
+        self,
+        name: str,
+        rows: int = 1,
+        truth: Photo | None = None,
+        maps: tuple[str, ...] = (),
+        recipe: Recipe | None = None,
+    ) -> None:
         """Make room for the next photo.
 
         Args:
@@ -110,6 +122,7 @@ class ImageRun(Run):
             rows: steps that there will be at most, the input included; many large pictures are shown smaller.
             truth: its sharp reference.
             maps: names of those that each step will have.
+            recipe: what makes its result.
         """
         self.picked, self._megapixels = None, megapixels_each(rows + len(maps) + (truth is not None))
         # Photos of equal names do not collide, and a download keeps a name that says what it is.
@@ -121,7 +134,7 @@ class ImageRun(Run):
         if path is not None:
             write_image(shrink(truth, self._megapixels), path)
         spectrum = _spectrum(truth)
-        self.results.append(Result(name, rows, truth=path, maps=maps, truth_spectrum=spectrum))
+        self.results.append(Result(name, rows, truth=path, maps=maps, truth_spectrum=spectrum, recipe=recipe))
 
     def add(self, report: StepReport) -> StepFile:
         """Write one step of the current photo."""
@@ -177,6 +190,7 @@ class ImageRun(Run):
         archive = result.steps[0].full.with_name(f"{stem}_steps.zip")
         report = {
             "photo": result.name,
+            **(result.recipe.facts() if result.recipe else {}),
             "notices": result.notices,
             "verdict": verdict.facts(),
             "steps": [figures(step) for step in result.steps],

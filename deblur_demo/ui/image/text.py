@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from deblur_demo.settings import SIZE
+from deblur_demo.media.paths import shown
+from deblur_demo.settings import ENSEMBLE, PRECISION, SIZE, TILE
 from deblur_demo.ui import text
 from deblur_demo.verdict import Verdict, kind_of
+
+if TYPE_CHECKING:
+    from deblur_demo.ui.image.recipe import Recipe
 
 PHOTOS = "Blurred photos"
 WEBCAM = "Use the webcam"
@@ -93,7 +98,9 @@ DOERS = {
     "size": re.compile(f"Try it at ({'|'.join(SIZE.words)}) size"),
 }
 DECONVOLUTION_BY = "richardson-lucy"
+NONE_DONE = "None of the {count} photos could be done."
 OTHER_PHOTO = "{name} is not the photo above any more. Drop it again, or press Deblur."
+MADE_AT = {"full": "", "half": "at half size", "quarter": "at quarter size"}
 RESTORED_AT = {"full": "", "half": "Restored at half size.", "quarter": "Restored at quarter size."}
 _SAME = 0.05  # dB
 
@@ -115,6 +122,8 @@ MAPS = {
         "Guidance", "Guidance: how much of its features the network's own prediction lets pass.", "0, shut", "1, open"
     ),
 }
+AUTO = "set to stop by itself"
+NO_TILES = "in one piece"
 NO_DOUBT = "Where is detail a guess? Self-ensemble, in More options, shows it."
 
 
@@ -161,6 +170,42 @@ def cancelled(done: int, cut: int) -> str:
         return text.CUT.format(index=cut)
     more = f", the next up to iteration {cut}" if cut else ""
     return f"Cancelled. {done} photo{' is' if done == 1 else 's are'} finished and kept{more}."
+
+
+def failure(name: str, reason: str) -> str:
+    """What is said of a photo that could not be done; most reasons name it."""
+    return reason if name in reason else f"{name}: {reason}"
+
+
+def more(count: int) -> str:
+    """Above what is folded up of a list."""
+    return f"and {count} more"
+
+
+def made(name: str, recipe: Recipe, done: int | None) -> str:
+    """What made a result, e.g. "clock.jpg: mtrnn-lite, 3 iterations, at half size."
+
+    Settings that are as they always are go without saying.
+
+    Args:
+        name: of the photo.
+        recipe: the network, and how it ran.
+        done: iterations that there are; None while it goes on.
+    """
+    job, often = recipe.job, recipe.iterations
+    parts = [f"{job.model} with {recipe.weights}" if recipe.weights else job.model]
+    if often == "auto":
+        parts.append(AUTO if done is None else f"{_iterations(done)}, {AUTO}")
+    elif often is not None:
+        parts.append(_iterations(often) if done in (None, often) else f"{done} of {_iterations(often)}")
+    parts += [MADE_AT[job.size], "" if job.ensemble == ENSEMBLE.default else text.ENSEMBLES[job.ensemble]]
+    parts += ["" if job.precision == PRECISION.default else job.precision]
+    parts += ["" if job.tile == TILE.default else f"tiles of {job.tile} px" if job.tile else NO_TILES]
+    return f"{shown(Path(name))}: {', '.join(filter(None, parts))}."
+
+
+def _iterations(count: int) -> str:
+    return f"{count} iteration{'' if count == 1 else 's'}"
 
 
 def animated(name: str, size: int) -> str:

@@ -7,7 +7,8 @@ from html import escape
 
 from deblur_demo.ui import text
 from deblur_demo.ui.image import text as image_text
-from deblur_demo.ui.image.run import Result, StepFile, figures
+from deblur_demo.ui.image.recipe import Recipe
+from deblur_demo.ui.image.run import ImageRun, Result, StepFile, figures
 from deblur_demo.ui.viewer import comparer
 from deblur_demo.ui.viewer import text as viewer_text
 
@@ -21,6 +22,7 @@ _FORMATS = {
     "mse": "{:.1f}",
 }
 _SCORES = ("psnr", "ssim", "mse")
+_FAILURES = 5  # photos that are named at once, of those that could not be done
 
 
 def viewer(
@@ -43,10 +45,16 @@ def viewer(
     waiting = [comparer.picture(name) for name in names[len(steps) :]]
     maps = [_map(name, result.steps[-1]) for name in result.maps]
     truth = [comparer.picture(sharp, path=result.truth)] if result.truth else []
-    told = " ".join(image_text.MAPS[name].told for name in result.maps)
+    told = [] if result.recipe is None else [_caption(result, result.recipe)]
+    told += [image_text.MAPS[name].told for name in result.maps]
     if "doubt" not in result.maps:
-        told = f"{told} {image_text.NO_DOUBT}".strip()
-    return comparer.shown([*steps, *waiting, *maps, *truth, *more], len(steps) - 1, result.rows, told)
+        told.append(image_text.NO_DOUBT)
+    return comparer.shown([*steps, *waiting, *maps, *truth, *more], len(steps) - 1, result.rows, " ".join(told))
+
+
+def _caption(result: Result, recipe: Recipe) -> str:
+    """What made what is shown: while it goes on with the iterations to come, then with those that there are."""
+    return image_text.made(result.name, recipe, None if result.verdict is None else result.steps[-1].index)
 
 
 def _map(name: str, step: StepFile) -> dict:
@@ -71,6 +79,16 @@ def verdict(result: Result, alone: bool = True) -> str:
         if alone or knob == "step":
             html = doer.sub(rf'<button type="button" data-knob="{knob}" data-value="\1">\g<0></button>', html)
     return f'<p class="verdict" role="status">{html}</p>'
+
+
+def failures(run: ImageRun | None) -> str:
+    """What stands below the status: of several photos those that could not be done, most of many folded up."""
+    items = [f"<li>{escape(line)}</li>" for line in (run.failures if run else ())]
+    first, rest = "".join(items[:_FAILURES]), items[_FAILURES:]
+    if rest:
+        folded = f"<details><summary>{image_text.more(len(rest))}</summary><ul>{''.join(rest)}</ul></details>"
+        first += f"<li>{folded}</li>"
+    return f'<ul class="failures">{first}</ul>' if items else ""
 
 
 def table(result: Result, shown: int | None) -> str:
