@@ -17,8 +17,8 @@ from deblur_demo.media.paths import private_folder
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["GRADIO_TEMP_DIR"] = os.environ.get("GRADIO_TEMP_DIR") or str(private_folder("deblur-demo"))
 
+from fastapi.middleware import Middleware
 from gradio.utils import get_upload_folder
-from starlette.middleware import Middleware
 
 from deblur_demo import settings
 from deblur_demo.errors import DeblurError, SettingError

@@ -20,6 +20,8 @@ DISTRIBUTIONS = {
     "httpx": "gradio",
     "fastapi": "gradio",
     "packaging": "gradio",
+    "pydantic": "gradio",
+    "starlette": "gradio",
     "mcp": "gradio",  # with its extra, in requirements-mcp.txt
     "huggingface_hub": "huggingface-hub",
 }

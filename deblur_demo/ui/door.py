@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import gradio as gr
+from fastapi.datastructures import Headers
+from fastapi.responses import PlainTextResponse
 from gradio.utils import get_upload_folder
 from pydantic import ValidationError
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
 
 from deblur_demo.errors import InputError
 from deblur_demo.ui import server_text, text

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import httpx
 import pytest
-from starlette.middleware import Middleware
+from fastapi.middleware import Middleware
 
 from deblur_demo.ui.components import Files, OneFile, OnePhoto, Photos
 from deblur_demo.ui.door import LONGEST, Door, Page
