@@ -36,8 +36,11 @@ def test_iterations_are_those_to_come_and_then_those_that_there_are():
     assert made(1, None) == "clock.jpg: mtrnn-lite."
 
 
-def test_a_long_name_does_not_widen_the_page():
-    assert len(text.made("x" * 250, Recipe(Job("mtrnn-lite"), 3), 3)) < 120
+def test_a_long_name_fits_a_line_of_a_phone():
+    recipe = Recipe(Job("mtrnn-lite"), 3)
+    assert text.made("PXL_20240512_181203482.jpg", recipe, 3).startswith("PXL_20240512_181203482.jpg: ")
+    name, _, _ = text.made("W" * 120 + "_old.jpg", recipe, 3).partition(":")
+    assert len(name) == 28 and name.endswith("…WWWW_old.jpg")
 
 
 def test_a_report_names_weights_but_not_their_folder_and_the_format_that_they_ran_in(lively_checkpoint):

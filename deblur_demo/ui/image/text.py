@@ -201,7 +201,12 @@ def made(name: str, recipe: Recipe, done: int | None) -> str:
     parts += [MADE_AT[job.size], "" if job.ensemble == ENSEMBLE.default else text.ENSEMBLES[job.ensemble]]
     parts += ["" if job.precision == PRECISION.default else job.precision]
     parts += ["" if job.tile == TILE.default else f"tiles of {job.tile} px" if job.tile else NO_TILES]
-    return f"{shown(Path(name))}: {', '.join(filter(None, parts))}."
+    return f"{_short(shown(Path(name)))}: {', '.join(filter(None, parts))}."
+
+
+def _short(name: str) -> str:
+    """A name that fits a phone's line even where nothing in it can be broken; its end often tells files apart."""
+    return name if len(name) <= 28 else f"{name[:15]}…{name[-12:]}"
 
 
 def _iterations(count: int) -> str:
