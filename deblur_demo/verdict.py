@@ -30,7 +30,7 @@ CLEARLY = 0.1  # dB between two steps
 # shaken at random 18 do, and gain 0.15 and 0.20; with 0.50 it would be 0.16 and 0.29.
 LONG = 0.54
 
-# What to try. More iterations: from 1 to 6 PSNR rises by 1.1 dB on REDS 003 and by 0.3 dB on the synthetic set, with
+# What to try. More iterations: from 1 to 6 PSNR rises by 1.1 dB on REDS 003 and by 0.2 dB on the synthetic set, with
 # the bundled network, from 6 to 10 by nothing. Another size to restore at: see ``LONG`` and ``runtime/reduced.py``.
 # Deconvolution: of a straight smear, see ``models/smear.py``, it wins 3.6 dB where a network wins 0.3 to 1.1.
 # A network: after a classic filter that found no such smear. The first step: of 34 photos that looked sharp, smeared

@@ -13,9 +13,9 @@ much as the first. A noisy picture changes most at first, when its noise goes, s
 the first change counts only once the change is small in itself.
 
 Measured with `mtrnn-lite`, its gain by itself and after six iterations, in dB. Sharp photos with
-noise of 5 levels: 1.8 and 1.3; as JPEG of quality 60: 0.1 and -0.1; with clipped lights and noise:
--0.6 both; enlarged 1.5 times, with noise: 2.6 and 1.0. Blurred frames of REDS: 1.4 and 1.6. The
-synthetic set, whose small noisy crops may look sharp: 0.3 and 0.5. With its weights before, which
+noise of 5 levels: 2.0 and 1.7; as JPEG of quality 60: 0.2 and 0.1; with clipped lights and noise:
+-0.5 and -0.3; enlarged 1.5 times, with noise: 2.9 and 1.6. Blurred frames of REDS: 1.5 and 1.7. The
+synthetic set, whose small noisy crops may look sharp: 0.3 and 0.4. With its weights before, which
 the thresholds were read off with, four of scikit-image's with noise: 2.9 and 1.0; straight motion of
 theirs, with noise and without: of 4 px -1.0 and -1.4, of 8 px -0.7 and -0.8, of 16 px 0.2 both.
 """
