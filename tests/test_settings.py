@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from deblur_demo import settings
 from deblur_demo.errors import SettingError
 from deblur_demo.settings import CACHE_HOURS, DEVICE, ITERATIONS, MAX_MEGAPIXELS, PRECISION, TILE, Setting
 
+ROOT = Path(__file__).resolve().parents[1]
 ALL = [value for value in vars(settings).values() if isinstance(value, Setting)]
 
 
@@ -103,3 +108,19 @@ def test_a_flag_has_the_knobs_range_default_and_help(capsys, monkeypatch):
     assert "a whole number from 1 to 10, or auto" in message
     assert "from 0 to 16384" in message
     assert "default 4" in parser.format_help()
+
+
+def test_the_environment_is_checked_before_anybody_is_served(monkeypatch):
+    settings.check_environment()
+    for name, value in (("JOB_MINUTES", "5m"), ("CACHE_HOURS", "abc"), ("SEED", "-1")):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"DEBLUR_{name}", value)
+            with pytest.raises(SettingError, match=f"Change DEBLUR_{name}"):
+                settings.check_environment()
+
+
+@pytest.mark.parametrize(("space", "minutes"), [({"SPACE_ID": "someone/deblur"}, "30.0"), ({}, "off")])
+def test_on_a_space_nobody_waits_for_ever(space, minutes):
+    env = {name: value for name, value in os.environ.items() if name != "SPACE_ID"} | space
+    asked = "from deblur_demo.settings import JOB_MINUTES; print(JOB_MINUTES.current())"
+    assert subprocess.check_output([sys.executable, "-c", asked], env=env, cwd=ROOT, text=True).strip() == minutes
