@@ -19,6 +19,7 @@ from fastapi.responses import PlainTextResponse
 from gradio.utils import get_upload_folder
 from pydantic import ValidationError
 
+from deblur_demo import settings
 from deblur_demo.errors import InputError
 from deblur_demo.ui import server_text, text
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 CLOSED = ("/gradio_api/process_recording", "/gradio_api/deep_link")
 UPLOAD = "/gradio_api/upload"  # which the library limits itself, file by file
+MCP = "/gradio_api/mcp/"  # where files may come in the request itself, in base64
 LONGEST = 2**20  # bytes of any other request
 
 _ADDRESS = re.compile(r"https?://[^/]+/(?:.*/)?gradio_api/file=(?P<path>/.+|[A-Za-z]:.+)")
@@ -67,13 +69,14 @@ class Door:
             return await PlainTextResponse(server_text.CLOSED, 404)(scope, receive, send)
         if path.endswith(UPLOAD):
             return await self.app(scope, receive, send)
-        if int(Headers(scope=scope).get("content-length") or 0) > LONGEST:
-            too_long = str(InputError(*text.fill(server_text.TOO_MUCH, limit=LONGEST // 2**20)))
+        most = LONGEST + (2 * settings.MAX_UPLOAD_MB.current() * 2**20 if MCP in f"{path}/" else 0)
+        if int(Headers(scope=scope).get("content-length") or 0) > most:
+            too_long = str(InputError(*text.fill(server_text.TOO_MUCH, limit=most // 2**20)))
             return await PlainTextResponse(too_long, 413)(scope, receive, send)
-        return await self.app(scope, _limited(receive), send)
+        return await self.app(scope, _limited(receive, most), send)
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, most: int) -> Receive:
     """The same messages, as long as they are not too long in all: a body need not say its length before."""
     came = 0
 
@@ -81,7 +84,7 @@ def _limited(receive: Receive) -> Receive:
         nonlocal came
         message = await receive()
         came += len(message.get("body", b""))
-        return message if came <= LONGEST else {"type": "http.disconnect"}
+        return message if came <= most else {"type": "http.disconnect"}
 
     return limited
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import gradio as gr
 import httpx
 import pytest
 from fastapi.middleware import Middleware
+from fastapi.responses import PlainTextResponse
 
 from deblur_demo.ui.components import Files, OneFile, OnePhoto, Photos
 from deblur_demo.ui.door import LONGEST, Door, Page
@@ -88,3 +90,17 @@ def test_long_requests_are_cut_off(server):
 def test_what_the_page_does_not_use_is_closed(server, path):
     assert httpx.get(f"{server}/gradio_api/{path}").status_code == 404
     assert httpx.post(f"{server}/gradio_api/{path}", files={"video": b"x"}).status_code == 404
+
+
+@pytest.mark.parametrize(("path", "status"), [("mcp/", 200), ("mcp", 200), ("run/words", 413)])
+def test_a_file_may_be_in_the_request_of_a_language_model(monkeypatch, path, status):
+    monkeypatch.setenv("DEBLUR_MAX_UPLOAD_MB", "2")
+
+    async def app(scope, receive, send) -> None:
+        await PlainTextResponse("in")(scope, receive, send)
+
+    async def post(size: int) -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Door(app)), base_url="http://here") as client:
+            return (await client.post(f"/gradio_api/{path}", content=bytes(size))).status_code
+
+    assert asyncio.run(post(4 * 2**20)) == status and asyncio.run(post(6 * 2**20)) == 413
