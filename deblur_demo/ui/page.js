@@ -25,11 +25,11 @@
   });
   // A long list of choices scrolls, so the browser would stop there on the way from its field to the next, on a list
   // that closes in that moment: the focus would be nowhere. The arrow keys reach what is in it.
-  // And the library's own handler of the key opens the list again after its field has been left.
+  // And the library's own handler of any key opens the list again, a moment later: after its field has been left.
   document.addEventListener(
     "keydown",
     (event) => {
-      if (event.key !== "Tab") return;
+      if (!["Tab", "Shift"].includes(event.key)) return; // Shift comes before the Tab that it turns around
       for (const list of document.querySelectorAll("ul[role=listbox]")) list.tabIndex = -1;
       if (event.target.matches("input[role=combobox]")) event.stopImmediatePropagation();
     },
